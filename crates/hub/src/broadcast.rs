@@ -1,0 +1,98 @@
+//! What is sent: a packet, an audience, a place in the order.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::frame::Weight;
+use crate::room::Audience;
+
+/// An event ready to be encoded: its arguments as the text of one JSON array whose first element
+/// is the event's name, and the binaries that its placeholders name.
+///
+/// The text is passed on byte for byte; whoever builds one vouches that it is such an array.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Packet {
+    /// The JSON array.
+    pub args: Bytes,
+    /// The attachments, in the order of their placeholders.
+    pub attachments: Vec<Bytes>,
+}
+
+impl Packet {
+    /// A packet with a copy of `args`.
+    #[must_use]
+    pub fn new(args: &[u8], attachments: &[Bytes]) -> Self {
+        Self { args: Bytes::copy_from_slice(args), attachments: attachments.to_vec() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.args.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// A packet, who gets it, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broadcast {
+    /// What is sent.
+    pub packet: Packet,
+    /// Who gets it.
+    pub audience: Audience,
+    /// Clients that cannot take it at once go without.
+    pub volatile: bool,
+    /// Other instances are not told.
+    pub local: bool,
+}
+
+impl Broadcast {
+    /// A broadcast that waits for slow receivers and crosses instances.
+    #[must_use]
+    pub fn new(packet: Packet, audience: Audience) -> Self {
+        Self { packet, audience, volatile: false, local: false }
+    }
+}
+
+/// Why something was not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EmitError {
+    /// The encoding would exceed the bound of one message: our limit.
+    TooLarge,
+    /// More binaries than stock clients accept: our limit.
+    TooManyAttachments,
+    /// The bound of awaited acknowledgements is reached: our limit.
+    TooManyAcks,
+    /// The socket is gone.
+    Gone,
+}
+
+impl std::fmt::Display for EmitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the message is too large to be sent",
+            Self::TooManyAttachments => "the message has too many attachments",
+            Self::TooManyAcks => "too many acknowledgements are awaited",
+            Self::Gone => "the socket is gone",
+        })
+    }
+}
+
+impl std::error::Error for EmitError {}
+
+/// Who collects the acknowledgements of a broadcast.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Collect {
+    /// The ack id that every receiver gets.
+    pub(crate) id: u32,
+    /// The shard that collects, and its number for it.
+    pub(crate) shard: usize,
+    pub(crate) request: u64,
+}
+
+/// A broadcast at its place in the order.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) namespace: usize,
+    pub(crate) broadcast: Broadcast,
+    pub(crate) collect: Option<Collect>,
+    pub(crate) weight: Option<Arc<Weight>>,
+}

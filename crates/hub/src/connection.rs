@@ -1,0 +1,89 @@
+//! One Engine.IO session and the transport it has now.
+
+use std::sync::Arc;
+
+use relay_engineio::heartbeat::Heartbeat;
+use relay_engineio::sid::SessionId;
+
+use crate::application::{Handshake, SocketKey};
+use crate::frame::Window;
+use crate::outbox::Outbox;
+
+/// The transport under a session. Replaceable: nothing above it knows which one it is.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// RFC 6455 frames.
+    WebSocket(relay_websocket::Decoder),
+}
+
+impl Transport {
+    /// Heap held for a message that is not complete.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        match self {
+            Self::WebSocket(decoder) => decoder.buffered_bytes(),
+        }
+    }
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Packets flow.
+    Open,
+    /// Its sockets have ended; the outbox is written out, then the closing handshake is awaited.
+    Closing,
+}
+
+/// No deadline.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// All of a session that is not its sockets. Times are milliseconds of the shard's clock.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// `None` only while bytes of it are being worked on.
+    pub(crate) transport: Option<Transport>,
+    /// Awaited attachments belong to the session, not to its transport.
+    pub(crate) decoder: Option<relay_socketio::decoder::Decoder>,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) outbox: Outbox,
+    pub(crate) session: SessionId,
+    pub(crate) handshake: Handshake,
+    /// Its sockets, one per namespace at most.
+    pub(crate) sockets: Vec<SocketKey>,
+    /// Namespaces that the server made it leave, until when late packets for them are forgiven.
+    pub(crate) left: Vec<(usize, u64)>,
+    /// What it caused that still waits; made with its first message.
+    pub(crate) window: Option<Arc<Window>>,
+    /// Until when it must have joined a namespace, or its attachments must be there, or the
+    /// closing handshake must be over.
+    pub(crate) deadline: u64,
+    /// Since when it holds a partial message.
+    pub(crate) partial_since: u64,
+    /// Bytes of partial messages charged to the memory budget.
+    pub(crate) partial_bytes: usize,
+    /// When its socket last took bytes; meaningful while `blocked`.
+    pub(crate) progress: u64,
+    /// When its timer fires next; an entry of the timers with another time is stale.
+    pub(crate) scheduled: u64,
+    pub(crate) stage: Stage,
+    pub(crate) joined: bool,
+    /// Its socket refused bytes and has not said that it takes more.
+    pub(crate) blocked: bool,
+    /// It took no byte for so long that it weighs on no sender.
+    pub(crate) stalled: bool,
+    /// It is in a queue of connections to be written.
+    pub(crate) dirty: bool,
+    /// It is not read, since too much of what it sent waits.
+    pub(crate) held: bool,
+}
+
+impl Connection {
+    /// When something must be done about it, apart from what its peer does.
+    pub(crate) fn next_deadline(&self, receiver_stall_ms: u64) -> u64 {
+        let stall =
+            if self.blocked && !self.stalled { self.progress + receiver_stall_ms } else { NEVER };
+        let heartbeat =
+            if self.stage == Stage::Open { self.heartbeat.deadline() } else { NEVER };
+        self.deadline.min(stall).min(heartbeat)
+    }
+}

@@ -1,0 +1,221 @@
+//! What an application can do while it handles something. Everything takes effect at once and in
+//! the order of the calls.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::application::{Handshake, SocketKey};
+use crate::broadcast::{Broadcast, EmitError};
+use crate::core::Core;
+use crate::deliver::Header;
+use crate::id::SocketId;
+use crate::limits::Limits;
+use crate::reason::EndReason;
+use crate::room::Room;
+
+/// Why a socket was not let into a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JoinError {
+    /// The socket is in as many rooms as one may be, or the shard has as many as it may: our
+    /// limit.
+    TooManyRooms,
+    /// The name is longer than a room's may be.
+    NameTooLong,
+    /// The socket is gone.
+    Gone,
+}
+
+/// Access to the shard while the application handles something.
+#[derive(Debug)]
+pub struct Context<'a, D> {
+    pub(crate) core: &'a mut Core<D>,
+}
+
+impl<D> Context<'_, D> {
+    /// Milliseconds of the shard's clock.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.core.now
+    }
+
+    /// The bounds of the instance.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.core.limits()
+    }
+
+    /// What the application keeps for a socket; also while it hears of the socket's end.
+    #[must_use]
+    pub fn data(&self, socket: SocketKey) -> Option<&D> {
+        let sockets = &self.core.namespaces[socket.namespace].sockets;
+        sockets.get(socket.key).map(|socket| &socket.data)
+    }
+
+    /// The same, to be changed.
+    pub fn data_mut(&mut self, socket: SocketKey) -> Option<&mut D> {
+        let sockets = &mut self.core.namespaces[socket.namespace].sockets;
+        sockets.get_mut(socket.key).map(|socket| &mut socket.data)
+    }
+
+    /// A socket's public id; also while the application hears of its end.
+    #[must_use]
+    pub fn id(&self, socket: SocketKey) -> Option<SocketId> {
+        let sockets = &self.core.namespaces[socket.namespace].sockets;
+        sockets.get(socket.key).map(|socket| socket.id)
+    }
+
+    /// The namespace of a socket.
+    #[must_use]
+    pub fn namespace(&self, socket: SocketKey) -> &str {
+        self.core.instance.namespace_name(socket.namespace)
+    }
+
+    /// The handshake of a socket's connection.
+    #[must_use]
+    pub fn handshake(&self, socket: SocketKey) -> Option<Handshake> {
+        let connection = self.core.socket(socket)?.connection;
+        self.core.connections.get(connection).map(|connection| connection.handshake)
+    }
+
+    /// Sends an event to one socket. `args` is a JSON array whose first element is the event's
+    /// name. With `volatile` it is dropped if the client cannot take it at once.
+    ///
+    /// # Errors
+    /// [`EmitError::Gone`], or our limit on a message.
+    pub fn emit(
+        &mut self,
+        socket: SocketKey,
+        args: &[u8],
+        attachments: &[Bytes],
+        volatile: bool,
+    ) -> Result<(), EmitError> {
+        self.core.emit(socket, Header::Event { ack: None }, args, attachments, volatile)
+    }
+
+    /// Sends an event and awaits the client's acknowledgement; the outcome comes as
+    /// [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
+    ///
+    /// # Errors
+    /// [`EmitError::Gone`], or our limits on a message and on awaited acknowledgements.
+    pub fn emit_with_ack(
+        &mut self,
+        socket: SocketKey,
+        args: &[u8],
+        attachments: &[Bytes],
+        timeout: Duration,
+        token: u64,
+    ) -> Result<(), EmitError> {
+        self.core.emit_with_ack(socket, args, attachments, timeout, token)
+    }
+
+    /// Answers a client's event that wanted an acknowledgement. `args` is a JSON array.
+    ///
+    /// # Errors
+    /// [`EmitError::Gone`], or our limit on a message.
+    pub fn acknowledge(
+        &mut self,
+        socket: SocketKey,
+        ack: u64,
+        args: &[u8],
+        attachments: &[Bytes],
+    ) -> Result<(), EmitError> {
+        self.core.emit(socket, Header::Ack { id: ack }, args, attachments, false)
+    }
+
+    /// Gives a broadcast its place in the instance's order, within the namespace of `socket`.
+    ///
+    /// # Errors
+    /// Our limits on a message.
+    pub fn broadcast(
+        &mut self,
+        socket: SocketKey,
+        broadcast: Broadcast,
+    ) -> Result<(), EmitError> {
+        self.core.broadcast(socket.namespace, broadcast, None, false)
+    }
+
+    /// Broadcasts and collects the first argument of each receiver's acknowledgement; the outcome
+    /// comes as [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
+    ///
+    /// # Errors
+    /// Our limits on a message and on broadcasts with acknowledgement under way.
+    pub fn broadcast_with_ack(
+        &mut self,
+        socket: SocketKey,
+        broadcast: Broadcast,
+        timeout: Duration,
+        token: u64,
+    ) -> Result<(), EmitError> {
+        self.core.broadcast_with_ack(socket.namespace, broadcast, timeout, token)
+    }
+
+    /// Lets a socket into a room. What was placed in the order before does not reach it there.
+    ///
+    /// # Errors
+    /// See [`JoinError`]; being in the room already is none.
+    pub fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
+        self.core.join(socket, room)
+    }
+
+    /// Takes a socket out of a room; what was placed before still reaches it. `false` if it was
+    /// not there.
+    pub fn leave(&mut self, socket: SocketKey, room: &Room) -> bool {
+        self.core.leave(socket, room)
+    }
+
+    /// The rooms of a socket, its own not counted.
+    pub fn rooms(&self, socket: SocketKey) -> impl Iterator<Item = &Room> {
+        self.core.namespaces[socket.namespace].rooms_of(socket.key)
+    }
+
+    /// Makes a socket leave its namespace (`41`); with `close` its whole connection ends.
+    pub fn disconnect(&mut self, socket: SocketKey, close: bool) {
+        if !close {
+            self.core.disconnect_socket(socket);
+        } else if let Some(connection) = self.core.socket(socket).map(|it| it.connection) {
+            self.core.disconnect_connection(connection, EndReason::ForcedServerClose);
+        }
+    }
+}
+
+impl<D> Core<D> {
+    fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
+        self.catch_up();
+        let limits = self.instance.limits();
+        let Some(found) = self.socket(socket) else { return Err(JoinError::Gone) };
+        if let Room::Text(name) = room
+            && name.len() > limits.room_name_bytes_max
+        {
+            return Err(JoinError::NameTooLong);
+        }
+        if let Room::Socket(id) = room {
+            // Every socket is in its own room, and nobody else is.
+            return if found.id == *id { Ok(()) } else { Err(JoinError::Gone) };
+        }
+        if self.namespaces[socket.namespace].is_member(socket.key, room) {
+            return Ok(());
+        }
+        if found.rooms() >= limits.rooms_per_socket_max || self.rooms >= limits.rooms_per_shard_max
+        {
+            self.stats.rooms_refused.add(1);
+            return Err(JoinError::TooManyRooms);
+        }
+        let namespace = &mut self.namespaces[socket.namespace];
+        let before = namespace.rooms.len();
+        namespace.join(socket.key, room);
+        self.rooms += namespace.rooms.len() - before;
+        self.stats.rooms.set(self.rooms as u64);
+        Ok(())
+    }
+
+    fn leave(&mut self, socket: SocketKey, room: &Room) -> bool {
+        self.catch_up();
+        let namespace = &mut self.namespaces[socket.namespace];
+        let before = namespace.rooms.len();
+        let left = namespace.leave(socket.key, room);
+        self.rooms -= before - namespace.rooms.len();
+        self.stats.rooms.set(self.rooms as u64);
+        left
+    }
+}

@@ -1,0 +1,199 @@
+//! The state of one shard, and what every part of the hub does to it.
+//!
+//! The core never calls the application. What the application must hear of waits in `ended` and
+//! `outcomes` until the hub hands it over, so that no mutation is open while foreign code runs.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use relay_engineio::heartbeat::HeartbeatConfig;
+use relay_engineio::sid::SessionId;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::acks::{Collector, Outcome};
+use crate::application::SocketKey;
+use crate::broadcast::Entry;
+use crate::cluster::Cluster;
+use crate::connection::{Connection, NEVER};
+use crate::frame::Window;
+use crate::hub::{Effect, Output};
+use crate::instance::Instance;
+use crate::limits::Limits;
+use crate::memory::LocalMemory;
+use crate::namespace::{Namespace, Socket};
+use crate::order::Cursor;
+use crate::reason::EndReason;
+use crate::slots::{Key, Slots};
+use crate::stats::Stats;
+
+/// What a timer is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Timer {
+    Connection(Key),
+    Ack(SocketKey, u32),
+    Collector(u64),
+}
+
+/// One shard's state. `D` is what the application keeps for a socket.
+#[derive(Debug)]
+pub(crate) struct Core<D> {
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) shard: usize,
+    /// Milliseconds of the shard's clock, as last told.
+    pub(crate) now: u64,
+    random: ChaCha12Rng,
+    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) connections: Slots<Connection>,
+    pub(crate) sessions: HashMap<SessionId, Key>,
+    pub(crate) namespaces: Vec<Namespace<D>>,
+    pub(crate) rooms: usize,
+    pub(crate) cursor: Cursor<Entry>,
+    pub(crate) memory: LocalMemory,
+    /// The connection whose bytes are being handled: it bears the weight of what is sent.
+    pub(crate) cause: Option<Key>,
+    pub(crate) frames: u64,
+    /// Connections that became dirty since they were last asked for.
+    pub(crate) fresh: VecDeque<Key>,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Connections whose outbox is over its bound.
+    pub(crate) overflowed: Vec<Key>,
+    /// Sockets whose end the application has not heard of.
+    pub(crate) ended: VecDeque<(SocketKey, EndReason)>,
+    pub(crate) outcomes: VecDeque<Outcome>,
+    pub(crate) collectors: HashMap<u64, Collector>,
+    pub(crate) collectors_made: u64,
+    pub(crate) timers: BinaryHeap<Reverse<(u64, Timer)>>,
+    /// Something was placed in the order since the other shards were last woken.
+    pub(crate) placed: bool,
+    pub(crate) stats: Arc<Stats>,
+    /// Where headers are put together before their length is known.
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) cluster: ClusterPort,
+}
+
+/// The cluster behind a name, so that the core can be printed.
+pub(crate) struct ClusterPort(pub(crate) Box<dyn Cluster>);
+
+impl std::fmt::Debug for ClusterPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cluster")
+    }
+}
+
+impl<D> Core<D> {
+    pub(crate) fn new(
+        instance: Arc<Instance>,
+        shard: usize,
+        seed: [u8; 32],
+        cluster: Box<dyn Cluster>,
+    ) -> Self {
+        let limits = instance.limits();
+        Self {
+            shard,
+            now: 0,
+            random: ChaCha12Rng::from_seed(seed),
+            heartbeat: HeartbeatConfig {
+                ping_interval_ms: millis(limits.ping_interval),
+                ping_timeout_ms: millis(limits.ping_timeout),
+            },
+            connections: Slots::default(),
+            sessions: HashMap::new(),
+            namespaces: instance.namespace_names().map(|_| Namespace::default()).collect(),
+            rooms: 0,
+            cursor: instance.order().cursor(),
+            memory: LocalMemory::new(instance.memory_shared(), limits.memory_step_bytes),
+            cause: None,
+            frames: 0,
+            fresh: VecDeque::new(),
+            outputs: VecDeque::new(),
+            overflowed: Vec::new(),
+            ended: VecDeque::new(),
+            outcomes: VecDeque::new(),
+            collectors: HashMap::new(),
+            collectors_made: 0,
+            timers: BinaryHeap::new(),
+            placed: false,
+            stats: Arc::default(),
+            scratch: Vec::new(),
+            cluster: ClusterPort(cluster),
+            instance,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.instance.limits()
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub(crate) fn socket(&self, socket: SocketKey) -> Option<&Socket<D>> {
+        let socket = self.namespaces.get(socket.namespace)?.sockets.get(socket.key)?;
+        (!socket.ended).then_some(socket)
+    }
+
+    /// The window of a connection, made with its first message.
+    pub(crate) fn window(&mut self, key: Key) -> Option<Arc<Window>> {
+        let shard = self.shard;
+        let connection = self.connections.get_mut(key)?;
+        Some(connection.window.get_or_insert_with(|| Window::new(shard, key)).clone())
+    }
+
+    /// Sends an effect to a shard; one's own is carried out at once.
+    pub(crate) fn tell(&mut self, shard: usize, effect: Effect) {
+        if shard == self.shard {
+            self.effect(effect);
+        } else {
+            self.outputs.push_back(Output::Effect { shard, effect });
+        }
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::ReadAgain(connection) => self.read_again(connection),
+            Effect::AckAsked { request, sockets } => self.ack_asked(request, sockets),
+            Effect::AckAnswered { request, answer } => self.ack_answered(request, answer),
+        }
+    }
+
+    /// Makes sure the connection's timer fires no later than its next deadline.
+    pub(crate) fn schedule(&mut self, key: Key) {
+        let stall = millis(self.limits().receiver_stall);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let next = connection.next_deadline(stall);
+        if next < connection.scheduled {
+            connection.scheduled = next;
+            self.timers.push(Reverse((next, Timer::Connection(key))));
+        }
+    }
+
+    /// Takes the timers that are due; a connection's stale ones are dropped on the way.
+    pub(crate) fn next_timer(&mut self, now: u64) -> Option<Timer> {
+        while let Some(Reverse((due, timer))) = self.timers.peek().copied() {
+            if due > now {
+                return None;
+            }
+            self.timers.pop();
+            if let Timer::Connection(key) = timer {
+                match self.connections.get_mut(key) {
+                    Some(connection) if connection.scheduled == due => {
+                        connection.scheduled = NEVER;
+                    }
+                    _ => continue,
+                }
+            }
+            return Some(timer);
+        }
+        None
+    }
+}
+
+/// Milliseconds of a duration; deadlines are far below the 584 million years that fit.
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(NEVER)
+}

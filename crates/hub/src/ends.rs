@@ -1,0 +1,213 @@
+//! How sockets and connections end, and who must end when too much is held.
+
+use relay_socketio::packet::write_disconnect;
+use relay_websocket::{Opcode, write_close, write_frame};
+
+use crate::acks::Outcome;
+use crate::application::SocketKey;
+use crate::connection::{Connection, NEVER, Stage};
+use crate::core::{Core, millis};
+use crate::hub::Output;
+use crate::namespace::AckFor;
+use crate::reason::{EndReason, WireEnd};
+use crate::slots::Key;
+
+impl<D> Core<D> {
+    /// A socket leaves its namespace: out of all rooms, its acknowledgements void. The application
+    /// hears of it next. What was placed before is worked off first, so that a farewell arrives.
+    pub(crate) fn end_socket(&mut self, key: SocketKey, reason: EndReason) {
+        self.catch_up();
+        let namespace = &mut self.namespaces[key.namespace];
+        let before = namespace.rooms.len();
+        namespace.leave_all(key.key);
+        let vanished = before - namespace.rooms.len();
+        let Some(socket) = namespace.sockets.get_mut(key.key) else { return };
+        if std::mem::replace(&mut socket.ended, true) {
+            return;
+        }
+        self.rooms -= vanished;
+        self.stats.rooms.set(self.rooms as u64);
+        self.stats.sockets.sub(1);
+        for pending in socket.acks.take().map(|acks| *acks).unwrap_or_default().into_values() {
+            if let AckFor::Application { token } = pending {
+                self.outcomes.push_back(Outcome::Disconnected { token });
+            }
+        }
+        if let Some(connection) = self.connections.get_mut(socket.connection) {
+            connection.sockets.retain(|&other| other != key);
+        }
+        self.ended.push_back((key, reason));
+    }
+
+    /// The application makes a socket leave its namespace; the connection lives on.
+    pub(crate) fn disconnect_socket(&mut self, key: SocketKey) {
+        let Some(socket) = self.socket(key) else { return };
+        let connection = socket.connection;
+        self.end_socket(key, EndReason::ServerNamespaceDisconnect);
+        self.count_end(EndReason::ServerNamespaceDisconnect);
+        self.send_disconnect(connection, key.namespace);
+        let until = self.now + millis(self.limits().left_namespace_grace);
+        if let Some(connection) = self.connections.get_mut(connection) {
+            connection.left.retain(|&(namespace, _)| namespace != key.namespace);
+            connection.left.push((key.namespace, until));
+        }
+    }
+
+    fn send_disconnect(&mut self, connection: Key, namespace: usize) {
+        let mut packet = vec![b'4'];
+        write_disconnect(&mut packet, self.instance.namespace_name(namespace));
+        self.send_text(connection, &packet);
+    }
+
+    /// The application closes the whole connection: `41` to every namespace, then the close.
+    pub(crate) fn disconnect_connection(&mut self, key: Key, reason: EndReason) {
+        self.catch_up();
+        let Some(connection) = self.connections.get(key) else { return };
+        let namespaces: Vec<_> =
+            connection.sockets.iter().map(|socket| socket.namespace).collect();
+        if reason == EndReason::ForcedServerClose {
+            for namespace in namespaces {
+                self.send_disconnect(key, namespace);
+            }
+        }
+        self.end_connection(key, reason);
+    }
+
+    /// Sends one Engine.IO packet as a text frame.
+    pub(crate) fn send_text(&mut self, key: Key, packet: &[u8]) {
+        self.send_ws(key, Opcode::Text, packet);
+    }
+
+    /// Sends one frame that belongs to the transport.
+    pub(crate) fn send_ws(&mut self, key: Key, opcode: Opcode, payload: &[u8]) {
+        let mut bytes = Vec::with_capacity(payload.len() + 10);
+        write_frame(&mut bytes, opcode, payload);
+        let frame = self.frame(bytes);
+        self.send(key, frame, false);
+    }
+
+    fn count_end(&self, reason: EndReason) {
+        self.stats.ends[reason.index()].add(1);
+    }
+
+    /// The one way a connection ends, for its one reason.
+    pub(crate) fn end_connection(&mut self, key: Key, reason: EndReason) {
+        self.end_connection_with(key, reason, None);
+    }
+
+    /// The same; the peer's own close code is sent back to it.
+    pub(crate) fn end_connection_with(&mut self, key: Key, reason: EndReason, echo: Option<u16>) {
+        self.catch_up();
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.stage == Stage::Closing {
+            return;
+        }
+        let sockets = connection.sockets.clone();
+        let session = connection.session;
+        for socket in sockets {
+            self.end_socket(socket, reason);
+        }
+        self.sessions.remove(&session);
+        self.count_end(reason);
+        self.stats.connections.sub(1);
+        self.free_partial(key);
+        match reason.end().wire {
+            WireEnd::Abort | WireEnd::Namespace => self.drop_connection(key),
+            WireEnd::Close(code) => self.close(key, code.or(echo)),
+        }
+    }
+
+    fn close(&mut self, key: Key, code: Option<u16>) {
+        let mut bytes = Vec::with_capacity(4);
+        write_close(&mut bytes, code, "");
+        let frame = self.frame(bytes);
+        self.send(key, frame, false);
+        let until = self.now + millis(self.limits().close_timeout);
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.stage = Stage::Closing;
+            connection.deadline = until;
+            connection.decoder = None;
+            connection.transport = None;
+        }
+        self.schedule(key);
+    }
+
+    /// Forgets a connection; the server drops its socket.
+    pub(crate) fn drop_connection(&mut self, key: Key) {
+        let Some(mut connection) = self.connections.remove(key) else { return };
+        if connection.held {
+            self.stats.senders_held_now.sub(1);
+        }
+        connection.outbox.clear(|frame, counted| self.taken(frame, counted));
+        self.memory.sub(connection.partial_bytes);
+        self.outputs.push_back(Output::Drop(key));
+    }
+
+    /// The partial message of a connection that ends is of no use any more.
+    fn free_partial(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        self.memory.sub(std::mem::take(&mut connection.partial_bytes));
+        connection.decoder = None;
+        connection.partial_since = NEVER;
+    }
+
+    /// The peer's TCP connection is gone.
+    pub(crate) fn transport_ended(&mut self, key: Key, reason: EndReason) {
+        self.end_connection(key, reason);
+        self.drop_connection(key);
+    }
+
+    /// A receiver took no byte for so long that it weighs on no sender any more.
+    pub(crate) fn stall(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.stalled = true;
+        let mut lifted = Vec::new();
+        connection.outbox.uncount(|frame| lifted.extend(frame.uncount()));
+        for weight in lifted {
+            self.lift(&weight);
+        }
+    }
+
+    /// Ends the slow consumers that the last step found.
+    pub(crate) fn end_overflowed(&mut self) {
+        while let Some(key) = self.overflowed.pop() {
+            self.end_connection(key, EndReason::SlowConsumer);
+        }
+    }
+
+    /// Past the budget: ends those who hold what is oldest, until this shard's part of the excess
+    /// is freed. While a frame is shared, ending others frees nothing.
+    pub(crate) fn relieve_memory(&mut self) {
+        let excess = self.instance.memory().excess();
+        if excess == 0 {
+            return;
+        }
+        self.memory.publish();
+        let part = excess.div_ceil(self.instance.shards());
+        let goal = self.memory.used().saturating_sub(part);
+        let mut holders: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(key, connection)| Some((oldest(connection)?, key)))
+            .collect();
+        holders.sort_unstable();
+        for (_, key) in holders {
+            if self.memory.used() <= goal {
+                break;
+            }
+            self.end_connection(key, EndReason::MemoryBudget);
+            self.drop_connection(key);
+        }
+        self.memory.publish();
+    }
+}
+
+/// Since when a connection holds memory: the age of its oldest frame or partial message.
+fn oldest(connection: &Connection) -> Option<u64> {
+    let frame = connection.outbox.frames().next().map(|frame| frame.born);
+    let partial = (connection.partial_bytes > 0).then_some(connection.partial_since);
+    match (frame, partial) {
+        (Some(frame), Some(partial)) => Some(frame.min(partial)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,466 @@
+//! The hub: what comes in, what goes out.
+//!
+//! Every mutation is followed by a full drain: after any call the server takes [`Hub::output`]
+//! until it is empty, writes the connections that [`Hub::dirty`] names, and sleeps no longer than
+//! [`Hub::deadline`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use relay_engineio::heartbeat::{Action, Heartbeat};
+use relay_engineio::open::Open;
+use relay_engineio::sid::SessionId;
+
+use crate::acks::Outcome;
+use crate::application::{Answer, Application, Handshake, Happening, SocketKey};
+use crate::broadcast::{Broadcast, EmitError};
+use crate::cluster::Cluster;
+use crate::connection::{Connection, NEVER, Stage, Transport};
+use crate::context::Context;
+use crate::core::{Core, Timer, millis};
+use crate::instance::Instance;
+use crate::outbox::Outbox;
+use crate::reason::EndReason;
+use crate::slots::Key;
+use crate::stats::Stats;
+
+/// What one shard tells another. An effect is always taken: it causes no broadcast.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// What this connection sent has reached enough of its receivers: read it again.
+    ReadAgain(Key),
+    /// A shard has placed a broadcast with acknowledgement into this many outboxes.
+    AckAsked {
+        /// The collecting shard's number for the broadcast.
+        request: u64,
+        /// How many sockets were asked.
+        sockets: u32,
+    },
+    /// A socket answered a broadcast with acknowledgement.
+    AckAnswered {
+        /// The collecting shard's number for the broadcast.
+        request: u64,
+        /// The first argument as JSON text.
+        answer: Bytes,
+    },
+}
+
+/// What the server must do.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Hand an effect to another shard.
+    Effect {
+        /// Which.
+        shard: usize,
+        /// The effect.
+        effect: Effect,
+    },
+    /// Wake a shard: it waited for room in the order.
+    Wake {
+        /// Which.
+        shard: usize,
+    },
+    /// Stop reading a connection; its unread bytes hold its sender back.
+    Hold(Key),
+    /// Read a connection again.
+    Read(Key),
+    /// Everything is written: shut the sending side of the TCP connection down.
+    Finish(Key),
+    /// Drop the TCP connection. The key is stale already.
+    Drop(Key),
+}
+
+/// The state machine of one shard.
+#[derive(Debug)]
+pub struct Hub<A: Application> {
+    core: Core<A::Data>,
+    application: A,
+}
+
+impl<A: Application> Hub<A> {
+    /// The hub of shard number `shard` of `instance`. `seed` must come from a CSPRNG outside of
+    /// tests: session ids are made from it.
+    #[must_use]
+    pub fn new(
+        instance: Arc<Instance>,
+        shard: usize,
+        seed: [u8; 32],
+        application: A,
+        cluster: Box<dyn Cluster>,
+    ) -> Self {
+        Self { core: Core::new(instance, shard, seed, cluster), application }
+    }
+
+    /// The shard's counters.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.core.stats
+    }
+
+    /// The application, for what it keeps beside its sockets.
+    #[must_use]
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    /// Takes in a WebSocket whose handshake was answered; its open packet waits to be written.
+    pub fn open(&mut self, now: u64, handshake: Handshake) -> Key {
+        let core = &mut self.core;
+        core.now = now;
+        let shard = u8::try_from(core.shard).unwrap_or(u8::MAX);
+        let session = SessionId::new(core.random(), shard, core.instance.number());
+        let limits = core.instance.limits();
+        let payload_bytes_max = u32::try_from(limits.payload_bytes_max).unwrap_or(u32::MAX);
+        let decoder = relay_websocket::Decoder::new(relay_websocket::Role::Server, payload_bytes_max);
+        let decoder_limits = relay_socketio::decoder::DecoderLimits {
+            attachments_max: limits.attachments_max,
+            message_bytes_max: limits.message_bytes_max,
+        };
+        let connection = Connection {
+            transport: Some(Transport::WebSocket(decoder)),
+            decoder: Some(relay_socketio::decoder::Decoder::new(
+                relay_socketio::decoder::Role::Server,
+                decoder_limits,
+            )),
+            heartbeat: Heartbeat::new(now, &core.heartbeat),
+            outbox: Outbox::default(),
+            session,
+            handshake,
+            sockets: Vec::new(),
+            left: Vec::new(),
+            window: None,
+            deadline: now + millis(limits.connect_timeout),
+            partial_since: NEVER,
+            partial_bytes: 0,
+            progress: now,
+            scheduled: NEVER,
+            stage: Stage::Open,
+            joined: false,
+            blocked: false,
+            stalled: false,
+            dirty: false,
+            held: false,
+        };
+        let mut packet = Vec::with_capacity(128);
+        Open {
+            sid: session,
+            upgrades: &[],
+            ping_interval: limits.ping_interval,
+            ping_timeout: limits.ping_timeout,
+            max_payload: payload_bytes_max,
+        }
+        .write(&mut packet);
+        let key = core.connections.insert(connection);
+        core.sessions.insert(session, key);
+        core.stats.connections.add(1);
+        core.stats.connections_opened.add(1);
+        core.cause = Some(key);
+        core.send_text(key, &packet);
+        core.cause = None;
+        core.schedule(key);
+        key
+    }
+
+    /// Takes bytes that a connection's socket gave, in order. They are unmasked in place.
+    pub fn receive(&mut self, now: u64, key: Key, input: &mut [u8]) {
+        let core = &mut self.core;
+        core.now = now;
+        core.stats.bytes_received.add(input.len() as u64);
+        core.cause = Some(key);
+        self.read(key, input);
+        self.core.cause = None;
+        self.settle();
+        self.core.account_partial(key);
+        self.core.hold_if_heavy(key);
+        self.core.schedule(key);
+    }
+
+    /// The peer ended the TCP connection, or it failed.
+    pub fn transport_ended(&mut self, now: u64, key: Key, failed: bool) {
+        self.core.now = now;
+        let reason = if failed { EndReason::TransportError } else { EndReason::TransportClose };
+        self.core.transport_ended(key, reason);
+        self.settle();
+    }
+
+    /// Ends a connection for a reason of the server's.
+    pub fn end(&mut self, now: u64, key: Key, reason: EndReason) {
+        self.core.now = now;
+        self.core.end_connection(key, reason);
+        self.settle();
+    }
+
+    /// Ends all connections: the instance is stopping.
+    pub fn shut_down(&mut self, now: u64) {
+        self.core.now = now;
+        let all: Vec<_> = self.core.connections.iter().map(|(key, _)| key).collect();
+        for key in all {
+            self.core.end_connection(key, EndReason::ServerShuttingDown);
+        }
+        self.settle();
+    }
+
+    /// Delivers a broadcast of another instance to this instance's sockets. It takes its place in
+    /// the order like every other, and is never published again. Unknown namespaces have nobody.
+    ///
+    /// # Errors
+    /// Our limits on a message.
+    pub fn remote(
+        &mut self,
+        now: u64,
+        namespace: &str,
+        broadcast: Broadcast,
+    ) -> Result<(), EmitError> {
+        self.core.now = now;
+        let Some(index) = self.core.instance.namespace_names().position(|name| name == namespace)
+        else {
+            return Ok(());
+        };
+        let placed = self.core.broadcast(index, broadcast, None, true);
+        self.settle();
+        placed
+    }
+
+    /// Carries out what another shard sent.
+    pub fn effect(&mut self, now: u64, effect: Effect) {
+        self.core.now = now;
+        self.core.effect(effect);
+        self.settle();
+    }
+
+    /// Works off what was placed in the order since.
+    pub fn catch_up(&mut self, now: u64) {
+        self.core.now = now;
+        self.core.catch_up();
+        self.settle();
+    }
+
+    /// Whether something waits in the order.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.core.cursor.has_next()
+    }
+
+    /// Whether something was placed in the order since the last call: the others must be woken.
+    pub fn take_placed(&mut self) -> bool {
+        std::mem::take(&mut self.core.placed)
+    }
+
+    /// Whether the shard has credit in the order for whatever one more read may hold. If not, it
+    /// is woken ([`Output::Wake`]) when it may look again.
+    pub fn may_read(&mut self) -> bool {
+        let limits = self.core.instance.limits();
+        let needed = limits.message_bytes_max + limits.read_bytes;
+        let most = limits.order_bytes_per_shard.saturating_sub(needed);
+        let credit = self.core.instance.credit(self.core.shard);
+        if credit.outstanding_bytes() <= most {
+            return true;
+        }
+        credit.wait();
+        if credit.outstanding_bytes() <= most {
+            return true;
+        }
+        self.core.stats.reads_held.add(1);
+        false
+    }
+
+    /// When [`Self::handle_deadlines`] has something to do next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        self.core.timers.peek().map(|entry| entry.0.0)
+    }
+
+    /// Does what is due: pings, time-outs. `is_unread` says of a connection whether the kernel
+    /// holds bytes of it that were not read yet: it is judged after they were.
+    pub fn handle_deadlines(&mut self, now: u64, mut is_unread: impl FnMut(Key) -> bool) {
+        self.core.now = now;
+        while let Some(timer) = self.core.next_timer(now) {
+            match timer {
+                Timer::Connection(key) => self.connection_due(key, is_unread(key)),
+                Timer::Ack(socket, id) => self.core.ack_timeout(socket, id),
+                Timer::Collector(request) => self.core.finish(request),
+            }
+            self.settle();
+        }
+    }
+
+    fn connection_due(&mut self, key: Key, unread: bool) {
+        let core = &mut self.core;
+        let now = core.now;
+        let stall = millis(core.limits().receiver_stall);
+        let Some(connection) = core.connections.get_mut(key) else { return };
+        if connection.blocked && !connection.stalled && now >= connection.progress + stall {
+            core.stall(key);
+        }
+        let Some(connection) = core.connections.get_mut(key) else { return };
+        if connection.stage == Stage::Closing {
+            if now >= connection.deadline {
+                core.drop_connection(key);
+            }
+        } else if unread {
+            // What it sent may be the very thing that is awaited: look again after the read.
+            connection.scheduled = now + 1;
+            core.timers.push(std::cmp::Reverse((now + 1, Timer::Connection(key))));
+            return;
+        } else if now >= connection.deadline {
+            let reason = if connection.joined {
+                EndReason::AttachmentsTimeout
+            } else {
+                EndReason::ConnectTimeout
+            };
+            core.end_connection(key, reason);
+        } else if now >= connection.heartbeat.deadline() {
+            match connection.heartbeat.poll(now, &core.heartbeat) {
+                Action::SendPing => core.send_text(key, b"2"),
+                Action::TimedOut => core.end_connection(key, EndReason::PingTimeout),
+                Action::None => {}
+            }
+        }
+        core.schedule(key);
+    }
+
+    /// Once a pass: ends the oldest holders if the process holds too much.
+    pub fn relieve_memory(&mut self, now: u64) {
+        self.core.now = now;
+        self.core.stats.memory_bytes.set(self.core.memory.used() as u64);
+        self.core.relieve_memory();
+        self.settle();
+    }
+
+    /// The next thing to do.
+    pub fn output(&mut self) -> Option<Output> {
+        self.core.outputs.pop_front()
+    }
+
+    /// The next connection that became dirty, in the order in which they did.
+    pub fn dirty(&mut self) -> Option<Key> {
+        self.core.fresh.pop_front()
+    }
+
+    /// What waits to be written to a connection; `None` if there is none, or nothing to write.
+    /// The connection counts as clean until something new is queued.
+    pub fn outbox(&mut self, key: Key) -> Option<&Outbox> {
+        let connection = self.core.connections.get_mut(key)?;
+        connection.dirty = false;
+        if connection.blocked { None } else { Some(&connection.outbox) }
+    }
+
+    /// The socket took `n` bytes.
+    pub fn wrote(&mut self, now: u64, key: Key, n: usize) {
+        let core = &mut self.core;
+        core.now = now;
+        core.stats.bytes_sent.add(n as u64);
+        let Some(connection) = core.connections.get_mut(key) else { return };
+        if n > 0 {
+            connection.progress = now;
+            connection.stalled = false;
+        }
+        let mut outbox = std::mem::take(&mut connection.outbox);
+        outbox.advance(n, |frame, counted| core.taken(frame, counted));
+        let Some(connection) = core.connections.get_mut(key) else { return };
+        connection.outbox = outbox;
+        if connection.stage == Stage::Closing && connection.outbox.is_empty() {
+            core.outputs.push_back(Output::Finish(key));
+        }
+    }
+
+    /// The socket refused more: the connection waits until [`Self::writable`]. If too much waits
+    /// for it, it is a slow consumer.
+    pub fn write_blocked(&mut self, now: u64, key: Key) {
+        let core = &mut self.core;
+        core.now = now;
+        let limits = core.instance.limits();
+        let (entry, max) = (limits.outbox_entry_bytes, limits.outbox_bytes_max);
+        let Some(connection) = core.connections.get_mut(key) else { return };
+        if !connection.blocked {
+            connection.blocked = true;
+            connection.progress = now;
+        }
+        let weight = connection.outbox.weight(entry);
+        if weight as u64 > core.stats.outbox_bytes_peak.get() {
+            core.stats.outbox_bytes_peak.set(weight as u64);
+        }
+        if weight > max {
+            core.end_connection(key, EndReason::SlowConsumer);
+            self.settle();
+        } else {
+            core.schedule(key);
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub fn writable(&mut self, key: Key) {
+        let Some(connection) = self.core.connections.get_mut(key) else { return };
+        if connection.blocked {
+            connection.blocked = false;
+            if !connection.dirty && !connection.outbox.is_empty() {
+                connection.dirty = true;
+                self.core.fresh.push_back(key);
+            }
+        }
+    }
+
+    /// The connection of a session that is open here.
+    #[must_use]
+    pub fn session(&self, id: &SessionId) -> Option<Key> {
+        self.core.sessions.get(id).copied()
+    }
+
+    /// Hands everything over that the application has yet to hear, until nothing is left.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            self.core.end_overflowed();
+            if let Some(outcome) = self.core.outcomes.pop_front() {
+                self.tell_outcome(outcome);
+            } else if let Some((socket, reason)) = self.core.ended.pop_front() {
+                self.tell(None, Happening::Disconnected { socket, reason });
+                self.core.namespaces[socket.namespace].sockets.remove(socket.key);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn tell_outcome(&mut self, outcome: Outcome) {
+        let (token, answer) = match outcome {
+            Outcome::Timeout { token } => (token, Answer::Timeout),
+            Outcome::Disconnected { token } => (token, Answer::Disconnected),
+            Outcome::Broadcast { token, answers } => (token, Answer::Broadcast(answers)),
+        };
+        self.tell(None, Happening::Acknowledged { token, answer });
+    }
+
+    /// Runs the application. Its panic ends the connection on whose behalf it ran.
+    pub(crate) fn tell(&mut self, connection: Option<Key>, happening: Happening<'_>) {
+        let Self { core, application } = self;
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            application.handle(&mut Context { core }, happening);
+        }));
+        if handled.is_err() {
+            self.core.stats.panics.add(1);
+            if let Some(key) = connection {
+                self.core.end_connection(key, EndReason::HandlerPanic);
+            }
+        }
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut Core<A::Data>, &mut A) {
+        (&mut self.core, &mut self.application)
+    }
+
+    pub(crate) fn core(&mut self) -> &mut Core<A::Data> {
+        &mut self.core
+    }
+
+    /// Sockets in all namespaces of the shard, and the rooms they are in.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<SocketKey> {
+        let namespaces = self.core.namespaces.iter().enumerate();
+        namespaces
+            .flat_map(|(namespace, it)| {
+                it.sockets.iter().map(move |(key, _)| SocketKey { namespace, key })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,104 @@
+//! What the shards of one instance share: bounds, the order, the memory budget, ack counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::broadcast::Entry;
+use crate::limits::Limits;
+use crate::memory::MemoryBudget;
+use crate::order::{Credit, Order};
+
+/// Shards an instance can have: their number is one byte of a session's and a socket's id.
+pub const SHARDS_MAX: usize = 256;
+
+#[derive(Debug)]
+struct SharedNamespace {
+    name: Box<str>,
+    /// One counter for all sockets of the namespace, on every shard.
+    next_ack: AtomicU32,
+}
+
+/// Shared by all hubs of one process. Holds no socket and no clock.
+#[derive(Debug)]
+pub struct Instance {
+    limits: Limits,
+    number: u16,
+    namespaces: Vec<SharedNamespace>,
+    memory: Arc<MemoryBudget>,
+    order: Order<Entry>,
+    credits: Vec<Arc<Credit>>,
+}
+
+impl Instance {
+    /// An instance of `shards` shards (1 to [`SHARDS_MAX`]; other numbers are brought into that
+    /// range) that serves `namespaces`. `number` is random: it tells sessions of different
+    /// instances apart.
+    #[must_use]
+    pub fn new(limits: Limits, namespaces: &[&str], shards: usize, number: u16) -> Arc<Self> {
+        let memory = Arc::new(MemoryBudget::new(limits.memory_bytes_max));
+        Arc::new(Self {
+            number,
+            namespaces: namespaces
+                .iter()
+                .map(|&name| SharedNamespace { name: name.into(), next_ack: AtomicU32::new(0) })
+                .collect(),
+            order: Order::new(memory.clone()),
+            memory,
+            credits: (0..shards.clamp(1, SHARDS_MAX)).map(|_| Arc::default()).collect(),
+            limits,
+        })
+    }
+
+    /// The bounds.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.credits.len()
+    }
+
+    /// The memory that peers make the process hold.
+    #[must_use]
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
+    }
+
+    pub(crate) fn memory_shared(&self) -> Arc<MemoryBudget> {
+        self.memory.clone()
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(crate) fn order(&self) -> &Order<Entry> {
+        &self.order
+    }
+
+    pub(crate) fn credit(&self, shard: usize) -> &Arc<Credit> {
+        &self.credits[shard]
+    }
+
+    pub(crate) fn namespace_names(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(|namespace| &*namespace.name)
+    }
+
+    pub(crate) fn namespace_name(&self, namespace: usize) -> &str {
+        &self.namespaces[namespace].name
+    }
+
+    /// The next ack id of a namespace, below 2^31 since some clients parse it as an `int`.
+    pub(crate) fn next_ack(&self, namespace: usize) -> u32 {
+        self.namespaces[namespace].next_ack.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff
+    }
+
+    /// Sets the counter, so that a test can see it wrap.
+    #[doc(hidden)]
+    pub fn set_next_ack(&self, namespace: usize, id: u32) {
+        self.namespaces[namespace].next_ack.store(id, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,49 @@
+//! A Socket.IO server as a deterministic state machine.
+//!
+//! One [`Hub`] per shard owns connections, sockets, rooms and outboxes; what the shards of an
+//! instance share is an [`Instance`]: bounds, one order for all broadcasts, a memory budget. The
+//! hub reads no clock, spawns nothing and touches no IO: bytes, the time and a seed come in, bytes
+//! and [`Output`]s go out. It knows nothing of any application's words: those are behind the port
+//! [`Application`]; other instances are behind the port [`Cluster`].
+
+mod acks;
+mod application;
+mod broadcast;
+mod cluster;
+mod connection;
+mod context;
+mod core;
+mod deliver;
+mod ends;
+mod frame;
+mod hub;
+mod id;
+mod instance;
+pub mod limits;
+mod memory;
+mod namespace;
+mod order;
+mod outbox;
+mod reason;
+mod receive;
+mod room;
+mod slots;
+pub mod stats;
+
+pub use application::{
+    Answer, Answers, Application, ConnectRequest, Handshake, Happening, Refusal, SocketKey,
+};
+pub use broadcast::{Broadcast, EmitError, Packet};
+pub use cluster::{Alone, Cluster};
+pub use context::{Context, JoinError};
+pub use frame::Frame;
+pub use hub::{Effect, Hub, Output};
+pub use id::{SOCKET_ID_CHARS, SocketId};
+pub use instance::{Instance, SHARDS_MAX};
+pub use limits::Limits;
+pub use memory::MemoryBudget;
+pub use outbox::Outbox;
+pub use reason::{End, EndReason, WireEnd};
+pub use room::{Audience, RESERVED_PREFIX, Room};
+pub use slots::Key;
+pub use stats::Stats;

@@ -1,0 +1,220 @@
+//! Every bound of the program, declared once: unit, default, reason.
+//!
+//! Nothing else in the workspace states a bound of its own. A bound that refuses something has a
+//! counter in [`crate::stats::Stats`] or in the metrics of the crate that enforces it, and an
+//! outcome that the peer can see; [`Limits::check`] asserts the relations between them.
+
+use std::time::Duration;
+
+/// The bounds of one instance. Sizes are bytes, times are [`Duration`]s, counts say what of.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    // ---- Engine.IO and Socket.IO -------------------------------------------------------------
+    /// Time between a pong (or the handshake) and the next ping. 25 s is Node's default and keeps
+    /// connections alive behind proxies that cut after 60 s.
+    pub ping_interval: Duration,
+    /// Time a client has for its pong. Node's default.
+    pub ping_timeout: Duration,
+    /// A connection that joins no namespace within this time is closed. Node's default.
+    pub connect_timeout: Duration,
+    /// Largest packet (one WebSocket message), advertised as `maxPayload`. Node's default.
+    pub payload_bytes_max: usize,
+    /// Binary attachments of one packet: what the stock clients accept since parser 4.2.6.
+    pub attachments_max: usize,
+    /// One event with all its attachments, as received.
+    pub message_bytes_max: usize,
+    /// One event in any encoding that a receiver needs. Half an outbox, so that a single legal
+    /// message evicts nobody.
+    pub encoded_bytes_max: usize,
+    /// Time in which the announced attachments of a packet must arrive.
+    pub attachments_timeout: Duration,
+    /// Nesting of the JSON in an event. Deeper is legal JSON, but kills clients whose parsers
+    /// recurse (CPython stops near 1000).
+    pub json_depth_max: u32,
+    /// Packets for a namespace that the server made a socket leave are ignored for this long,
+    /// since they may have been on their way; after it they are a protocol error.
+    pub left_namespace_grace: Duration,
+
+    // ---- Rooms and acknowledgements ----------------------------------------------------------
+    /// Rooms of one socket, the application's own not counted.
+    pub rooms_per_socket_max: usize,
+    /// Bytes of a room's name.
+    pub room_name_bytes_max: usize,
+    /// Rooms named in one request (`unirse`, `salir`, the `room` of a message).
+    pub rooms_per_request_max: usize,
+    /// Rooms of one shard, all namespaces together.
+    pub rooms_per_shard_max: usize,
+    /// Acknowledgements that the server awaits from one socket.
+    pub acks_per_socket_max: usize,
+    /// Broadcasts with acknowledgement that one shard has under way.
+    pub broadcast_acks_max: usize,
+    /// Bytes of answers kept for one broadcast with acknowledgement; later ones are counted only.
+    pub broadcast_ack_bytes_max: usize,
+    /// Bytes of what a client says it is (`usuario`).
+    pub user_bytes_max: usize,
+
+    // ---- Queues ------------------------------------------------------------------------------
+    /// Bytes waiting for one client. Past it, after a refused write, it is a slow consumer.
+    pub outbox_bytes_max: usize,
+    /// What an entry of an outbox costs beyond its bytes: keeps a flood of tiny frames bounded.
+    pub outbox_entry_bytes: usize,
+    /// A sender is not read while more than this of what it caused waits in a good part of the
+    /// outboxes it went to.
+    pub sender_window_bytes: usize,
+    /// The part of a broadcast's receivers that may still wait for it before it weighs on its
+    /// sender: one in this many.
+    pub sender_window_share: u32,
+    /// A receiver whose socket took no byte for this long weighs on no sender any more.
+    pub receiver_stall: Duration,
+    /// Broadcasts placed by one shard that some shard has not worked off.
+    pub order_bytes_per_shard: usize,
+    /// Everything that peers can make the process hold: frames, partial messages, attachments.
+    pub memory_bytes_max: usize,
+    /// Step in which a shard publishes its share of that memory.
+    pub memory_step_bytes: usize,
+
+    // ---- The server --------------------------------------------------------------------------
+    /// Bytes of one read call, and the size of the one read buffer of a shard.
+    pub read_bytes: usize,
+    /// Connections read in one pass.
+    pub reads_per_pass: usize,
+    /// Connections accepted in one pass of a listener.
+    pub accepts_per_pass: usize,
+    /// Time after which a flush gives way to reads and to fresher outboxes.
+    pub flush_slice: Duration,
+    /// Unsent bytes that the kernel may hold for one socket (`TCP_NOTSENT_LOWAT`).
+    pub kernel_unsent_bytes: u32,
+    /// Kernel send buffer of one socket (`SO_SNDBUF`; the kernel doubles it for its bookkeeping).
+    pub kernel_send_bytes: usize,
+    /// Pending connections of a listener.
+    pub listen_backlog: u32,
+    /// Time for the head of an HTTP request, and for the next one on a kept connection.
+    pub http_head_timeout: Duration,
+    /// Bytes of the head of an HTTP request.
+    pub http_head_bytes_max: usize,
+    /// Header fields of an HTTP request.
+    pub http_headers_max: usize,
+    /// Descriptors at the upper end that serve plain HTTP only.
+    pub reserved_descriptors: usize,
+    /// Life of a connection that uses a reserved descriptor.
+    pub reserved_http_timeout: Duration,
+    /// Time for the closing handshake before the TCP connection is dropped.
+    pub close_timeout: Duration,
+    /// A shard that finished no pass for this long is stuck.
+    pub shard_stuck: Duration,
+    /// Time from the signal to end until the process is gone, whatever still waits.
+    pub stop_timeout: Duration,
+
+    // ---- Metrics -----------------------------------------------------------------------------
+    /// Distinct values of the label `type`; later ones count as `otro`.
+    pub metric_types_max: usize,
+    /// Bytes of a value of the label `type`; longer ones count as `otro`.
+    pub metric_type_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(45),
+            payload_bytes_max: 1_000_000,
+            attachments_max: 10,
+            message_bytes_max: 2_000_000,
+            encoded_bytes_max: 4_000_000,
+            attachments_timeout: Duration::from_secs(30),
+            json_depth_max: 512,
+            left_namespace_grace: Duration::from_secs(30),
+            rooms_per_socket_max: 1_000,
+            room_name_bytes_max: 256,
+            rooms_per_request_max: 100,
+            rooms_per_shard_max: 1_000_000,
+            acks_per_socket_max: 1_000,
+            broadcast_acks_max: 1_000,
+            broadcast_ack_bytes_max: 4_000_000,
+            user_bytes_max: 1_024,
+            outbox_bytes_max: 8_000_000,
+            outbox_entry_bytes: 64,
+            sender_window_bytes: 1_000_000,
+            sender_window_share: 8,
+            receiver_stall: Duration::from_secs(5),
+            order_bytes_per_shard: 16_000_000,
+            memory_bytes_max: 2_000_000_000,
+            memory_step_bytes: 65_536,
+            read_bytes: 65_536,
+            reads_per_pass: 256,
+            accepts_per_pass: 32,
+            flush_slice: Duration::from_micros(200),
+            kernel_unsent_bytes: 131_072,
+            kernel_send_bytes: 262_144,
+            listen_backlog: 4_096,
+            http_head_timeout: Duration::from_secs(10),
+            http_head_bytes_max: 16_384,
+            http_headers_max: 100,
+            reserved_descriptors: 64,
+            reserved_http_timeout: Duration::from_secs(2),
+            close_timeout: Duration::from_secs(5),
+            shard_stuck: Duration::from_secs(5),
+            stop_timeout: Duration::from_secs(10),
+            metric_types_max: 100,
+            metric_type_bytes_max: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// Names the first relation between two bounds that does not hold.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let relations = [
+            (
+                self.encoded_bytes_max * 2 <= self.outbox_bytes_max,
+                "a single message must fit twice into an outbox",
+            ),
+            (
+                self.message_bytes_max * 2 <= self.encoded_bytes_max,
+                "a message must fit its encodings",
+            ),
+            (
+                self.payload_bytes_max <= self.message_bytes_max,
+                "a packet must fit into a message with attachments",
+            ),
+            (
+                self.order_bytes_per_shard >= self.message_bytes_max + self.read_bytes,
+                "a shard's share of the order must hold one largest message and one read",
+            ),
+            (
+                self.outbox_bytes_max <= self.memory_bytes_max,
+                "the memory budget must hold one outbox",
+            ),
+            (
+                self.reserved_http_timeout < self.http_head_timeout,
+                "a reserved descriptor must be freed sooner than an ordinary one",
+            ),
+            (self.sender_window_share > 0, "sender_window_share must not be 0"),
+            (self.reads_per_pass > 0 && self.accepts_per_pass > 0, "a pass must do something"),
+        ];
+        match relations.iter().find(|(holds, _)| !holds) {
+            Some((_, broken)) => Err(broken),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+
+    #[test]
+    fn the_defaults_are_consistent() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_broken_relation_is_named() {
+        let limits = Limits { outbox_bytes_max: 1_000, ..Limits::default() };
+        assert!(limits.check().unwrap_err().contains("outbox"));
+    }
+}

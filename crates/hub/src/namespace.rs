@@ -1,0 +1,241 @@
+//! The sockets of one namespace on one shard, and their rooms.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::id::SocketId;
+use crate::room::Room;
+use crate::slots::{Key, Slots};
+
+/// What a pending acknowledgement is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AckFor {
+    /// An emit of this shard's application.
+    Application { token: u64 },
+    /// A broadcast that some shard collects answers for.
+    Collect { shard: usize, request: u64 },
+}
+
+/// A socket's place in a room.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    room: Key,
+    index: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Socket<D> {
+    pub(crate) connection: Key,
+    pub(crate) id: SocketId,
+    pub(crate) data: D,
+    /// Awaited acknowledgements by id.
+    pub(crate) acks: Option<Box<BTreeMap<u32, AckFor>>>,
+    seats: Vec<Seat>,
+    /// The last fan-out that came by: each socket gets a broadcast once.
+    pub(crate) stamp: u32,
+    /// It left; the application has not been told yet.
+    pub(crate) ended: bool,
+}
+
+impl<D> Socket<D> {
+    pub(crate) fn new(connection: Key, id: SocketId, data: D) -> Self {
+        Self { connection, id, data, acks: None, seats: Vec::new(), stamp: 0, ended: false }
+    }
+
+    pub(crate) fn rooms(&self) -> usize {
+        self.seats.len()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Members {
+    name: Room,
+    pub(crate) slots: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Namespace<D> {
+    pub(crate) sockets: Slots<Socket<D>>,
+    names: HashMap<Room, Key>,
+    pub(crate) rooms: Slots<Members>,
+    stamp: u32,
+}
+
+impl<D> Default for Namespace<D> {
+    fn default() -> Self {
+        Self {
+            sockets: Slots::default(),
+            names: HashMap::new(),
+            rooms: Slots::default(),
+            stamp: 0,
+        }
+    }
+}
+
+impl<D> Namespace<D> {
+    /// A stamp that no socket bears.
+    pub(crate) fn next_stamp(&mut self) -> u32 {
+        self.stamp = self.stamp.wrapping_add(1);
+        if self.stamp == 0 {
+            for slot in 0..self.sockets.bound() {
+                if let Some(socket) = self.sockets.at_mut(slot) {
+                    socket.stamp = 0;
+                }
+            }
+            self.stamp = 1;
+        }
+        self.stamp
+    }
+
+    /// The socket with this id, if it is here and has not ended.
+    pub(crate) fn find(&self, id: SocketId) -> Option<Key> {
+        let key = self.sockets.key_at(id.slot())?;
+        let socket = self.sockets.get(key)?;
+        (socket.id == id && !socket.ended).then_some(key)
+    }
+
+    pub(crate) fn room(&self, room: &Room) -> Option<Key> {
+        self.names.get(room).copied()
+    }
+
+    pub(crate) fn is_member(&self, socket: Key, room: &Room) -> bool {
+        let (Some(room), Some(socket)) = (self.room(room), self.sockets.get(socket)) else {
+            return false;
+        };
+        socket.seats.iter().any(|seat| seat.room == room)
+    }
+
+    pub(crate) fn rooms_of(&self, socket: Key) -> impl Iterator<Item = &Room> {
+        let seats = self.sockets.get(socket).map_or(&[][..], |socket| &socket.seats);
+        seats.iter().filter_map(|seat| self.rooms.get(seat.room)).map(|members| &members.name)
+    }
+
+    /// Seats the socket in a room it is not in, making the room if need be.
+    pub(crate) fn join(&mut self, key: Key, room: &Room) {
+        let room_key = match self.names.get(room) {
+            Some(&found) => found,
+            None => {
+                let made =
+                    self.rooms.insert(Members { name: room.clone(), slots: Vec::new() });
+                self.names.insert(room.clone(), made);
+                made
+            }
+        };
+        let (Some(members), Some(socket)) =
+            (self.rooms.get_mut(room_key), self.sockets.get_mut(key))
+        else {
+            return;
+        };
+        socket.seats.push(Seat { room: room_key, index: narrow(members.slots.len()) });
+        members.slots.push(narrow(key.slot()));
+    }
+
+    /// Frees the socket's seat in a room; an empty room vanishes. `false` if it had none.
+    pub(crate) fn leave(&mut self, key: Key, room: &Room) -> bool {
+        let (Some(room), Some(socket)) = (self.room(room), self.sockets.get_mut(key)) else {
+            return false;
+        };
+        let Some(place) = socket.seats.iter().position(|seat| seat.room == room) else {
+            return false;
+        };
+        let seat = socket.seats.swap_remove(place);
+        self.free(seat);
+        true
+    }
+
+    pub(crate) fn leave_all(&mut self, key: Key) {
+        let Some(socket) = self.sockets.get_mut(key) else { return };
+        for seat in std::mem::take(&mut socket.seats) {
+            self.free(seat);
+        }
+    }
+
+    fn free(&mut self, seat: Seat) {
+        let Some(members) = self.rooms.get_mut(seat.room) else { return };
+        members.slots.swap_remove(seat.index as usize);
+        if let Some(&moved) = members.slots.get(seat.index as usize) {
+            if let Some(socket) = self.sockets.at_mut(moved as usize)
+                && let Some(its) = socket.seats.iter_mut().find(|its| its.room == seat.room)
+            {
+                its.index = seat.index;
+            }
+        } else if members.slots.is_empty()
+            && let Some(members) = self.rooms.remove(seat.room)
+        {
+            self.names.remove(&members.name);
+        }
+    }
+}
+
+/// Slots and seats are bounded by the number of descriptors.
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Namespace, Socket};
+    use crate::id::SocketId;
+    use crate::room::Room;
+    use crate::slots::{Key, Slots};
+
+    fn populated(n: usize) -> (Namespace<()>, Vec<Key>) {
+        let mut namespace = Namespace::default();
+        let connection = Slots::default().insert(());
+        let keys = (0..n)
+            .map(|_| {
+                let id = SocketId::new(0, namespace.sockets.next_key(), [0; 10]);
+                namespace.sockets.insert(Socket::new(connection, id, ()))
+            })
+            .collect();
+        (namespace, keys)
+    }
+
+    #[test]
+    fn empty_rooms_vanish() {
+        let (mut namespace, keys) = populated(3);
+        let room = Room::text(b"a");
+        for &key in &keys {
+            namespace.join(key, &room);
+        }
+        assert!(namespace.leave(keys[0], &room));
+        assert!(!namespace.leave(keys[0], &room));
+        namespace.leave_all(keys[2]);
+        assert!(namespace.is_member(keys[1], &room));
+        assert!(namespace.leave(keys[1], &room));
+        assert_eq!(namespace.rooms.len(), 0);
+        assert!(namespace.names.is_empty());
+    }
+
+    #[test]
+    fn seats_stay_right_when_others_leave() {
+        let (mut namespace, keys) = populated(50);
+        let rooms: Vec<_> = (0..7).map(|n| Room::number(f64::from(n))).collect();
+        for (n, &key) in keys.iter().enumerate() {
+            for room in rooms.iter().skip(n % 3) {
+                namespace.join(key, room);
+            }
+        }
+        for (n, &key) in keys.iter().enumerate().step_by(2) {
+            namespace.leave(key, &rooms[n % 7]);
+        }
+        for &key in &keys {
+            let named: Vec<_> = namespace.rooms_of(key).cloned().collect();
+            for room in &rooms {
+                assert_eq!(namespace.is_member(key, room), named.contains(room));
+            }
+        }
+        for &key in &keys {
+            namespace.leave_all(key);
+        }
+        assert_eq!(namespace.rooms.len(), 0);
+    }
+
+    #[test]
+    fn a_stamp_is_fresh_also_after_the_counter_wrapped() {
+        let (mut namespace, keys) = populated(1);
+        namespace.stamp = u32::MAX;
+        namespace.sockets.get_mut(keys[0]).unwrap().stamp = 1;
+        let stamp = namespace.next_stamp();
+        assert_ne!(namespace.sockets.get(keys[0]).unwrap().stamp, stamp);
+    }
+}

@@ -1,0 +1,347 @@
+//! From bytes to happenings: WebSocket, Engine.IO, Socket.IO, application, inline and in order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use relay_engineio::packet::{Packet as EnginePacket, decode_text};
+use relay_socketio::decoder::Decoder;
+use relay_socketio::packet::{
+    Args, Body, Packet, write_connect, write_connect_error,
+};
+use relay_websocket::{Error as FrameError, Event as Frame, Opcode};
+
+use crate::application::{Answer, Application, ConnectRequest, Happening, Refusal, SocketKey};
+use crate::connection::{NEVER, Stage, Transport};
+use crate::core::{Core, millis};
+use crate::hub::{Effect, Hub, Output};
+use crate::id::SocketId;
+use crate::namespace::{AckFor, Socket};
+use crate::reason::EndReason;
+use crate::slots::Key;
+
+/// A message of Engine.IO: part of a Socket.IO packet.
+#[derive(Clone, Copy)]
+enum Message<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl<A: Application> Hub<A> {
+    /// Decodes and handles whole messages; what is left of one stays in the transport.
+    pub(crate) fn read(&mut self, key: Key, input: &mut [u8]) {
+        let Some(connection) = self.core().connections.get_mut(key) else { return };
+        // While its bytes are worked on, the decoder is out of the core: messages borrow it.
+        let Some(mut transport) = connection.transport.take() else { return };
+        match &mut transport {
+            Transport::WebSocket(decoder) => self.read_frames(key, decoder, input),
+        }
+        if let Some(connection) = self.core().connections.get_mut(key)
+            && connection.stage == Stage::Open
+        {
+            connection.transport = Some(transport);
+        }
+    }
+
+    fn read_frames(
+        &mut self,
+        key: Key,
+        decoder: &mut relay_websocket::Decoder,
+        mut input: &mut [u8],
+    ) {
+        loop {
+            let step = match decoder.decode(input) {
+                Ok(step) => step,
+                Err(error) => return self.core().end_connection(key, reason_of(&error)),
+            };
+            let consumed = step.consumed;
+            let Some(frame) = step.event else { return };
+            self.on_frame(key, frame);
+            self.settle();
+            // What a connection says after its end counts no more.
+            match self.core().connections.get(key) {
+                Some(connection) if connection.stage == Stage::Open => {}
+                _ => return,
+            }
+            input = &mut std::mem::take(&mut input)[consumed..];
+        }
+    }
+
+    fn on_frame(&mut self, key: Key, frame: Frame<'_>) {
+        match frame {
+            Frame::Text(text) => match decode_text(text) {
+                Ok(packet) => self.on_engine_packet(key, packet),
+                Err(_) => self.core().end_connection(key, EndReason::ParseError),
+            },
+            Frame::Binary(data) => self.on_engine_packet(key, EnginePacket::Binary(data.into())),
+            Frame::Ping(data) => self.core().send_ws(key, Opcode::Pong, data),
+            Frame::Pong(_) => {}
+            Frame::Close(close) => {
+                let code = close.map(|close| close.code);
+                self.core().end_connection_with(key, EndReason::TransportClose, code);
+            }
+        }
+    }
+
+    fn on_engine_packet(&mut self, key: Key, packet: EnginePacket<'_>) {
+        let is_pong = matches!(packet, EnginePacket::Pong(_));
+        self.core().heard(key, is_pong);
+        match packet {
+            EnginePacket::Text(text) => {
+                self.on_message(key, Message::Text(text));
+            }
+            EnginePacket::Binary(data) => {
+                self.on_message(key, Message::Binary(&data));
+            }
+            EnginePacket::Close => {
+                self.core().end_connection(key, EndReason::TransportClose);
+            }
+            // Heartbeats go the other way since Engine.IO v4.
+            EnginePacket::Ping(_) => {
+                self.core().end_connection(key, EndReason::TransportError);
+            }
+            EnginePacket::Pong(_)
+            | EnginePacket::Open(_)
+            | EnginePacket::Upgrade
+            | EnginePacket::Noop => {}
+        }
+    }
+
+    fn on_message(&mut self, key: Key, message: Message<'_>) {
+        let Some(connection) = self.core().connections.get_mut(key) else { return };
+        let Some(mut decoder) = connection.decoder.take() else { return };
+        let decoded = match message {
+            Message::Text(text) => decoder.text(text),
+            Message::Binary(data) => decoder.binary(data),
+        };
+        match decoded {
+            Ok(Some(packet)) => {
+                self.core().stats.packets_received.add(1);
+                self.core().attachments_done(key);
+                self.on_packet(key, packet);
+                decoder.clear();
+            }
+            Ok(None) => self.core().attachments_awaited(key),
+            Err(_) => self.core().end_connection(key, EndReason::ProtocolError),
+        }
+        if let Some(connection) = self.core().connections.get_mut(key)
+            && connection.stage == Stage::Open
+        {
+            connection.decoder = Some(decoder);
+        }
+    }
+
+    fn on_packet(&mut self, key: Key, packet: Packet<'_>) {
+        let namespace = packet.namespace;
+        if let Body::Connect { auth } = packet.body {
+            return self.on_connect(key, namespace, auth);
+        }
+        let Some(socket) = self.core().socket_of(key, namespace) else {
+            // Late packets for a namespace that the server made it leave are forgiven.
+            if !self.core().left_lately(key, namespace) {
+                self.core().end_connection(key, EndReason::ProtocolError);
+            }
+            return;
+        };
+        match packet.body {
+            Body::Disconnect => {
+                let reason = EndReason::ClientNamespaceDisconnect;
+                self.core().stats.ends[reason.index()].add(1);
+                self.core().end_socket(socket, reason);
+            }
+            Body::Event { id, args } => {
+                self.core().stats.events.add(1);
+                self.tell(Some(key), Happening::Event { socket, args, ack: id });
+            }
+            Body::Ack { id, args } => self.on_ack(key, socket, id, args),
+            Body::Connect { .. } | Body::ConnectError { .. } => {
+                self.core().end_connection(key, EndReason::ProtocolError);
+            }
+        }
+    }
+
+    fn on_ack(&mut self, key: Key, socket: SocketKey, id: u64, args: Args<'_>) {
+        match self.core().take_ack(socket, id) {
+            Some(AckFor::Application { token }) => {
+                let answer = Answer::Args(args);
+                self.tell(Some(key), Happening::Acknowledged { token, answer });
+            }
+            Some(AckFor::Collect { shard, request }) => {
+                // Only the first argument of each answer is collected, as in Node.
+                let first = args.elements().next().unwrap_or("null");
+                let answer = Bytes::copy_from_slice(first.as_bytes());
+                self.core().tell(shard, Effect::AckAnswered { request, answer });
+            }
+            // Unknown, late and repeated acknowledgements mean nothing.
+            None => {}
+        }
+    }
+
+    fn on_connect(&mut self, key: Key, name: &str, auth: Option<&str>) {
+        let (core, application) = self.parts();
+        let Some(connection) = core.connections.get(key) else { return };
+        let handshake = connection.handshake;
+        let Some(namespace) = core.instance.namespace_names().position(|it| it == name) else {
+            let refusal = Refusal { message: "Invalid namespace".to_owned(), data: None };
+            return core.refuse_connect(key, name, &refusal);
+        };
+        if core.socket_of(key, name).is_some() {
+            return core.end_connection(key, EndReason::ProtocolError);
+        }
+        let request = ConnectRequest { namespace: name, handshake, auth };
+        match catch_unwind(AssertUnwindSafe(|| application.authorize(&request))) {
+            Ok(Ok(data)) => {
+                let socket = core.admit(key, namespace, data);
+                self.tell(Some(key), Happening::Connected(socket));
+            }
+            Ok(Err(refusal)) => core.refuse_connect(key, name, &refusal),
+            Err(_) => {
+                core.stats.panics.add(1);
+                core.end_connection(key, EndReason::HandlerPanic);
+            }
+        }
+    }
+}
+
+fn reason_of(error: &FrameError) -> EndReason {
+    match error.close_code() {
+        1009 => EndReason::PayloadTooLarge,
+        1007 => EndReason::InvalidUtf8,
+        _ => EndReason::WebSocketProtocol,
+    }
+}
+
+impl<D> Core<D> {
+    /// A packet came: the peer is there.
+    fn heard(&mut self, key: Key, is_pong: bool) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.heartbeat.on_packet(self.now, &self.heartbeat, is_pong);
+        }
+    }
+
+    fn attachments_awaited(&mut self, key: Key) {
+        let until = self.now + millis(self.limits().attachments_timeout);
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.joined
+            && connection.deadline == NEVER
+        {
+            connection.deadline = until;
+        }
+    }
+
+    fn attachments_done(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.joined
+        {
+            connection.deadline = NEVER;
+        }
+    }
+
+    pub(crate) fn socket_of(&self, connection: Key, namespace: &str) -> Option<SocketKey> {
+        let connection = self.connections.get(connection)?;
+        let is_its = |socket: &&SocketKey| {
+            self.instance.namespace_name(socket.namespace) == namespace
+        };
+        connection.sockets.iter().find(is_its).copied()
+    }
+
+    fn left_lately(&mut self, key: Key, namespace: &str) -> bool {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(key) else { return false };
+        connection.left.retain(|&(_, until)| until > now);
+        if connection.left.is_empty() {
+            connection.left = Vec::new();
+        }
+        let instance = &self.instance;
+        connection.left.iter().any(|&(left, _)| instance.namespace_name(left) == namespace)
+    }
+
+    fn refuse_connect(&mut self, key: Key, namespace: &str, refusal: &Refusal) {
+        self.stats.connects_refused.add(1);
+        let mut packet = vec![b'4'];
+        write_connect_error(&mut packet, namespace, &refusal.message, refusal.data.as_deref());
+        self.send_text(key, &packet);
+    }
+
+    /// Makes the socket and tells the client its id.
+    fn admit(&mut self, key: Key, namespace: usize, data: D) -> SocketKey {
+        self.catch_up();
+        let random = self.random();
+        let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
+        let sockets = &mut self.namespaces[namespace].sockets;
+        let id = SocketId::new(shard, sockets.next_key(), random);
+        let socket = SocketKey { namespace, key: sockets.insert(Socket::new(key, id, data)) };
+        self.stats.sockets.add(1);
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.sockets.push(socket);
+            connection.left.retain(|&(left, _)| left != namespace);
+            if !connection.joined {
+                connection.joined = true;
+                connection.deadline = NEVER;
+            }
+        }
+        let mut packet = vec![b'4'];
+        let name = self.instance.namespace_name(namespace);
+        write_connect(&mut packet, name, Some(&format!("{{\"sid\":\"{id}\"}}")));
+        self.send_text(key, &packet);
+        socket
+    }
+
+    /// Charges what a connection holds of an incomplete message to the memory budget.
+    pub(crate) fn account_partial(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.stage == Stage::Closing {
+            return;
+        }
+        let transport = connection.transport.as_ref().map_or(0, Transport::buffered_bytes);
+        let decoder = connection.decoder.as_ref().map_or(0, Decoder::pending_bytes);
+        let bytes = transport + decoder;
+        let before = std::mem::replace(&mut connection.partial_bytes, bytes);
+        if bytes == 0 {
+            connection.partial_since = NEVER;
+        } else if before == 0 {
+            connection.partial_since = self.now;
+        }
+        self.memory.sub(before);
+        self.memory.add(bytes);
+    }
+
+    /// Stops reading a connection while too much of what it caused still waits.
+    pub(crate) fn hold_if_heavy(&mut self, key: Key) {
+        let most =
+            if self.instance.memory().is_high() { 0 } else { self.limits().sender_window_bytes };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(window) = &connection.window else { return };
+        if connection.held || connection.stage == Stage::Closing {
+            return;
+        }
+        // An ordinary sender's last message may still be in this pass's queues; only what is
+        // heavy, or waits while memory is short, holds it back.
+        if window.outstanding_bytes() <= most {
+            return;
+        }
+        connection.held = true;
+        connection.heartbeat.pause(self.now);
+        window.hold();
+        let window = window.clone();
+        self.stats.senders_held.add(1);
+        self.stats.senders_held_now.add(1);
+        self.outputs.push_back(Output::Hold(key));
+        // Another shard may have lifted the last weight before it could see the hold.
+        if window.release_if(self.window_low()) {
+            self.read_again(key);
+        }
+    }
+
+    /// The connection's window has shrunk: its peer is read again.
+    pub(crate) fn read_again(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.held {
+            return;
+        }
+        connection.held = false;
+        connection.heartbeat.resume(self.now);
+        self.stats.senders_held_now.sub(1);
+        self.outputs.push_back(Output::Read(key));
+        self.schedule(key);
+    }
+}

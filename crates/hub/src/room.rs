@@ -1,0 +1,96 @@
+//! Names of rooms, and who a broadcast goes to.
+
+use crate::id::SocketId;
+
+/// A room's name as JavaScript tells rooms apart: `5` and `"5"` are different rooms.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Room {
+    /// A string; WTF-8, since JSON strings may hold lone surrogates.
+    Text(Box<[u8]>),
+    /// A number, by the bits of its value (`-0` is `0`).
+    Number(u64),
+    /// The room that every socket has alone: its id.
+    Socket(SocketId),
+}
+
+/// What begins with this is ours: socket ids, and the rooms of users.
+pub const RESERVED_PREFIX: u8 = b'~';
+
+impl Room {
+    /// The room of a string (WTF-8). A socket's id is that socket's own room.
+    #[must_use]
+    pub fn text(name: &[u8]) -> Self {
+        match SocketId::parse(name) {
+            Some(id) => Self::Socket(id),
+            None => Self::Text(name.into()),
+        }
+    }
+
+    /// The room of a number.
+    #[must_use]
+    pub fn number(value: f64) -> Self {
+        Self::Number(if value == 0.0 { 0 } else { value.to_bits() })
+    }
+
+    /// Whether clients are kept out of it: its name begins with `~`.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        match self {
+            Self::Text(name) => name.first() == Some(&RESERVED_PREFIX),
+            Self::Number(_) => false,
+            Self::Socket(_) => true,
+        }
+    }
+}
+
+/// The destination of a broadcast within a namespace, resolved by each shard when it reaches the
+/// broadcast's place in the order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Audience {
+    /// The union of these rooms, each socket once; empty means every socket of the namespace.
+    pub rooms: Vec<Room>,
+    /// Minus the members of these.
+    pub except: Vec<Room>,
+}
+
+impl Audience {
+    /// Every socket of the namespace.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// The union of `rooms`. An empty union reaches nobody in Relay's rules, so callers that may
+    /// have none must not ask: here it would mean everybody.
+    #[must_use]
+    pub fn rooms(rooms: Vec<Room>) -> Self {
+        Self { rooms, except: Vec::new() }
+    }
+
+    /// The same without the members of `room`.
+    #[must_use]
+    pub fn except(mut self, room: Room) -> Self {
+        self.except.push(room);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Room;
+
+    #[test]
+    fn rooms_are_told_apart_as_javascript_does() {
+        assert_ne!(Room::number(5.0), Room::text(b"5"));
+        assert_eq!(Room::number(-0.0), Room::number(0.0));
+        assert_eq!(Room::number(1e400), Room::number(f64::INFINITY));
+    }
+
+    #[test]
+    fn names_that_begin_with_a_tilde_are_reserved() {
+        assert!(Room::text(b"~u:ana").is_reserved());
+        assert!(Room::text(b"~AAAAAAAAAAAAAAAAAAA").is_reserved());
+        assert!(!Room::text(b"sala").is_reserved());
+        assert!(!Room::number(5.0).is_reserved());
+    }
+}

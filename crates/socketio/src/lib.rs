@@ -1,0 +1,25 @@
+//! Socket.IO protocol v5 (default parser) as a sans-IO crate: text and bytes in, packets out.
+//!
+//! It is a crate of its own because it must be provable and fuzzable alone: no runtime, clock,
+//! randomness or IO can reach it through its dependencies.
+//!
+//! It owns the packet grammar, the reassembly of binary attachments, and a checker and reader of
+//! JSON *text*. Payloads are never turned into a tree and never written anew: what is decoded
+//! borrows the raw text, so that what a sender wrote is what its receivers get, byte for byte.
+//!
+//! It does not own: Engine.IO framing (the leading `4` of a message is gone before text arrives
+//! here), namespaces and their state machine, acknowledgement bookkeeping, or any policy about
+//! nesting depth and names beyond what the protocol itself demands.
+
+pub mod decoder;
+pub mod json;
+pub mod packet;
+
+#[doc(hidden)]
+pub mod fuzz;
+
+mod placeholder;
+mod reassembly;
+
+pub use decoder::{DecodeError, Decoder, DecoderLimits, Fault, Role};
+pub use packet::{Args, Attachments, Body, EventName, Packet, PacketType};
