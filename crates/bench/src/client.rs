@@ -4,10 +4,12 @@
 //! namespace are handed to the caller as they lie in the shared read buffer.
 
 use crate::clock::{Clock, Nanos};
+use crate::link::Link;
+use crate::masks::Masks;
 use crate::target::Target;
 use mio::net::TcpStream;
 use relay_websocket::{Decoder, Event, Opcode, Role, handshake};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 
 /// The largest message that a server may send us.
 const MESSAGE_BYTES_MAX: u32 = 16 << 20;
@@ -57,94 +59,6 @@ pub struct Shared<'a> {
     pub masks: &'a mut Masks,
 }
 
-/// A source of masking keys (RFC 6455 §5.3): cheap, and unpredictable enough for a server that is
-/// our own; no proxy needs to be protected here.
-#[derive(Debug)]
-pub struct Masks {
-    state: u64,
-}
-
-impl Masks {
-    /// A source that yields the same keys for the same seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { state: seed | 1 }
-    }
-
-    /// The next key: never zero, so that the server has work to do.
-    pub fn next_key(&mut self) -> [u8; 4] {
-        // Marsaglia's xorshift64 with the shifts 13, 7, 17.
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        let [a, b, c, d, ..] = self.state.to_be_bytes();
-        [a, b, c, d | 1]
-    }
-
-    /// A `Sec-WebSocket-Key`: 22 base64 digits and the padding.
-    fn handshake_key(&mut self) -> String {
-        const DIGITS: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut key = String::with_capacity(24);
-        while key.len() < 21 {
-            let [a, ..] = self.next_key();
-            key.push(char::from(DIGITS[usize::from(a & 63)]));
-        }
-        // The last digit carries two bits of the sixteen bytes.
-        key.push_str("g==");
-        key
-    }
-}
-
-/// The socket and what it has not taken yet.
-#[derive(Debug)]
-struct Link {
-    stream: TcpStream,
-    pending: Vec<u8>,
-    /// Bytes that the kernel has taken.
-    written: u64,
-}
-
-impl Link {
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !self.pending.is_empty() {
-            self.pending.extend_from_slice(bytes);
-            return Ok(());
-        }
-        let taken = self.write(bytes)?;
-        self.pending.extend_from_slice(&bytes[taken..]);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let taken = self.write(&pending)?;
-        if taken < pending.len() {
-            self.pending = pending;
-            self.pending.drain(..taken);
-        }
-        Ok(())
-    }
-
-    /// Writes until the kernel takes no more; returns how much it took.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut taken = 0;
-        while taken < bytes.len() {
-            match self.stream.write(&bytes[taken..]) {
-                Ok(count) => taken += count,
-                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        self.written += taken as u64;
-        Ok(taken)
-    }
-}
-
 /// What is needed only until the namespace is joined.
 #[derive(Debug)]
 struct Handshake {
@@ -173,7 +87,7 @@ impl Client {
     pub fn new(stream: TcpStream, now: Nanos, masks: &mut Masks) -> Self {
         let key = masks.handshake_key();
         Self {
-            link: Some(Link { stream, pending: Vec::new(), written: 0 }),
+            link: Some(Link::new(stream)),
             decoder: Decoder::new(Role::Client, MESSAGE_BYTES_MAX),
             phase: Phase::Dialing,
             handshake: Some(Box::new(Handshake {
@@ -446,14 +360,5 @@ mod tests {
         check("HTTP/1.1 101 X\r\nSec-WebSocket-Accept: AAAA\r\n\r\n".to_owned(), false);
         check("HTTP/1.1 101 X\r\n\r\n".to_owned(), false);
         check(String::new(), false);
-    }
-
-    #[test]
-    fn keys_are_valid_and_differ() {
-        let mut masks = Masks::new(1);
-        let (a, b) = (masks.handshake_key(), masks.handshake_key());
-        assert_ne!(a, b);
-        assert!(handshake::accept(&a).is_some() && handshake::accept(&b).is_some());
-        assert_ne!(masks.next_key(), [0; 4]);
     }
 }

@@ -3,9 +3,10 @@
 //! The loop owns readiness and time; what is to be done (connecting, joining rooms, sending a
 //! load) is a [`Job`].
 
-use crate::client::{Client, Masks, Phase, Shared};
+use crate::client::{Client, Phase, Shared};
 use crate::clock::{Clock, MILLISECOND, Nanos};
 use crate::load::Deaf;
+use crate::masks::Masks;
 use crate::os::{self, Timer};
 use crate::target::Target;
 use mio::event::Event;

@@ -123,9 +123,9 @@ mod tests {
         for i in 1..500 {
             let sample = i * i * 1_000;
             if i % 3 == 0 {
-                a.record(sample)
+                a.record(sample);
             } else {
-                b.record(sample)
+                b.record(sample);
             }
             both.record(sample);
         }

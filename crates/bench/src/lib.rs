@@ -5,7 +5,7 @@
 //! delivery, and what the server's process used meanwhile. It shares nothing with the gateway but
 //! the WebSocket codec, and it measures any Socket.IO v5 server that returns what it is sent.
 //!
-//! The way through the code: [`scenario`] says what is done, [`bench`] carries it out between two
+//! The way through the code: [`scenario`] says what is done, [`mod@bench`] carries it out between two
 //! looks at the server's [`process`], [`crew`] drives the threads, each of which serves its
 //! [`client`]s in one epoll loop.
 //!
@@ -21,7 +21,9 @@ pub mod floor;
 mod job;
 pub mod latency;
 pub mod ledger;
+mod link;
 pub mod load;
+pub mod masks;
 pub mod os;
 pub mod pacer;
 pub mod payload;

@@ -184,6 +184,8 @@ pub struct Outcome {
     pub connected: usize,
     /// Share of one core that the busiest thread used while messages were sent, 0 to 1.
     pub busy: f64,
+    /// Deliveries were still coming when the patience for them ended.
+    pub cut_short: bool,
     /// When the last delivery of the run came, counted from its start.
     pub last_delivery: Nanos,
     /// With [`Load::record_order`]: what each receiver saw.
@@ -210,6 +212,7 @@ impl Outcome {
         self.closures.extend(other.closures);
         self.connected += other.connected;
         self.busy = self.busy.max(other.busy);
+        self.cut_short |= other.cut_short;
         self.last_delivery = self.last_delivery.max(other.last_delivery);
         self.sequences.extend(other.sequences);
     }

@@ -84,6 +84,11 @@ impl Report {
             }
         }
         self.generator(outcome);
+        if outcome.cut_short {
+            self.note(
+                "deliveries were still coming a minute after the last message: they are lost",
+            );
+        }
         if outcome.unstamped > 0 {
             self.note(format!("{} events had no stamp of ours", outcome.unstamped));
         }

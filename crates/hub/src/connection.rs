@@ -82,8 +82,7 @@ impl Connection {
     pub(crate) fn next_deadline(&self, receiver_stall_ms: u64) -> u64 {
         let stall =
             if self.blocked && !self.stalled { self.progress + receiver_stall_ms } else { NEVER };
-        let heartbeat =
-            if self.stage == Stage::Open { self.heartbeat.deadline() } else { NEVER };
+        let heartbeat = if self.stage == Stage::Open { self.heartbeat.deadline() } else { NEVER };
         self.deadline.min(stall).min(heartbeat)
     }
 }

@@ -127,11 +127,7 @@ impl<D> Context<'_, D> {
     ///
     /// # Errors
     /// Our limits on a message.
-    pub fn broadcast(
-        &mut self,
-        socket: SocketKey,
-        broadcast: Broadcast,
-    ) -> Result<(), EmitError> {
+    pub fn broadcast(&mut self, socket: SocketKey, broadcast: Broadcast) -> Result<(), EmitError> {
         self.core.broadcast(socket.namespace, broadcast, None, false)
     }
 

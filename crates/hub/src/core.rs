@@ -7,10 +7,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use relay_engineio::heartbeat::HeartbeatConfig;
-use relay_engineio::sid::SessionId;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use relay_engineio::heartbeat::HeartbeatConfig;
+use relay_engineio::sid::SessionId;
 
 use crate::acks::{Collector, Outcome};
 use crate::application::SocketKey;

@@ -55,7 +55,8 @@ impl<D> Core<D> {
             Header::Ack { id } => write_ack_header(head, name, id, attachments.len()),
         }
         let text = head.len() + args.len();
-        let binary: usize = attachments.iter().map(|data| header_len(data.len()) + data.len()).sum();
+        let binary: usize =
+            attachments.iter().map(|data| header_len(data.len()) + data.len()).sum();
         let mut bytes = Vec::with_capacity(header_len(text) + text + binary);
         write_header(&mut bytes, Opcode::Text, text);
         bytes.extend_from_slice(head);
@@ -238,8 +239,7 @@ impl<D> Core<D> {
                 let packet: &Packet = &entry.broadcast.packet;
                 let ack = entry.collect.map(|collect| ack_key(collect.id));
                 let header = Header::Event { ack };
-                let frame =
-                    self.encode(entry.namespace, header, &packet.args, &packet.attachments);
+                let frame = self.encode(entry.namespace, header, &packet.args, &packet.attachments);
                 fan_out.frame = Some(frame.clone());
                 frame
             }
@@ -264,8 +264,7 @@ impl<D> Core<D> {
             self.drop_frame(frame);
         }
         if let Some(collect) = &fan_out.entry.collect {
-            let effect =
-                Effect::AckAsked { request: collect.request, sockets: fan_out.receivers };
+            let effect = Effect::AckAsked { request: collect.request, sockets: fan_out.receivers };
             self.tell(collect.shard, effect);
         }
     }

@@ -63,8 +63,7 @@ impl<D> Core<D> {
     pub(crate) fn disconnect_connection(&mut self, key: Key, reason: EndReason) {
         self.catch_up();
         let Some(connection) = self.connections.get(key) else { return };
-        let namespaces: Vec<_> =
-            connection.sockets.iter().map(|socket| socket.namespace).collect();
+        let namespaces: Vec<_> = connection.sockets.iter().map(|socket| socket.namespace).collect();
         if reason == EndReason::ForcedServerClose {
             for namespace in namespaces {
                 self.send_disconnect(key, namespace);

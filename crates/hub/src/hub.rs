@@ -92,6 +92,13 @@ impl<A: Application> Hub<A> {
         Self { core: Core::new(instance, shard, seed, cluster), application }
     }
 
+    /// Counts in `stats` from now on, which somebody else reads.
+    #[must_use]
+    pub fn with_stats(mut self, stats: Arc<Stats>) -> Self {
+        self.core.stats = stats;
+        self
+    }
+
     /// The shard's counters.
     #[must_use]
     pub fn stats(&self) -> &Arc<Stats> {
@@ -112,7 +119,8 @@ impl<A: Application> Hub<A> {
         let session = SessionId::new(core.random(), shard, core.instance.number());
         let limits = core.instance.limits();
         let payload_bytes_max = u32::try_from(limits.payload_bytes_max).unwrap_or(u32::MAX);
-        let decoder = relay_websocket::Decoder::new(relay_websocket::Role::Server, payload_bytes_max);
+        let decoder =
+            relay_websocket::Decoder::new(relay_websocket::Role::Server, payload_bytes_max);
         let decoder_limits = relay_socketio::decoder::DecoderLimits {
             attachments_max: limits.attachments_max,
             message_bytes_max: limits.message_bytes_max,

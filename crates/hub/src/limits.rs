@@ -82,8 +82,6 @@ pub struct Limits {
     pub accepts_per_pass: usize,
     /// Time after which a flush gives way to reads and to fresher outboxes.
     pub flush_slice: Duration,
-    /// Unsent bytes that the kernel may hold for one socket (`TCP_NOTSENT_LOWAT`).
-    pub kernel_unsent_bytes: u32,
     /// Kernel send buffer of one socket (`SO_SNDBUF`; the kernel doubles it for its bookkeeping).
     pub kernel_send_bytes: usize,
     /// Pending connections of a listener.
@@ -145,7 +143,6 @@ impl Default for Limits {
             reads_per_pass: 256,
             accepts_per_pass: 32,
             flush_slice: Duration::from_micros(200),
-            kernel_unsent_bytes: 131_072,
             kernel_send_bytes: 262_144,
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),

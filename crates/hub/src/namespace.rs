@@ -62,12 +62,7 @@ pub(crate) struct Namespace<D> {
 
 impl<D> Default for Namespace<D> {
     fn default() -> Self {
-        Self {
-            sockets: Slots::default(),
-            names: HashMap::new(),
-            rooms: Slots::default(),
-            stamp: 0,
-        }
+        Self { sockets: Slots::default(), names: HashMap::new(), rooms: Slots::default(), stamp: 0 }
     }
 }
 
@@ -114,8 +109,7 @@ impl<D> Namespace<D> {
         let room_key = match self.names.get(room) {
             Some(&found) => found,
             None => {
-                let made =
-                    self.rooms.insert(Members { name: room.clone(), slots: Vec::new() });
+                let made = self.rooms.insert(Members { name: room.clone(), slots: Vec::new() });
                 self.names.insert(room.clone(), made);
                 made
             }

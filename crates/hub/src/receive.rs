@@ -5,9 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use relay_engineio::packet::{Packet as EnginePacket, decode_text};
 use relay_socketio::decoder::Decoder;
-use relay_socketio::packet::{
-    Args, Body, Packet, write_connect, write_connect_error,
-};
+use relay_socketio::packet::{Args, Body, Packet, write_connect, write_connect_error};
 use relay_websocket::{Error as FrameError, Event as Frame, Opcode};
 
 use crate::application::{Answer, Application, ConnectRequest, Happening, Refusal, SocketKey};
@@ -238,9 +236,8 @@ impl<D> Core<D> {
 
     pub(crate) fn socket_of(&self, connection: Key, namespace: &str) -> Option<SocketKey> {
         let connection = self.connections.get(connection)?;
-        let is_its = |socket: &&SocketKey| {
-            self.instance.namespace_name(socket.namespace) == namespace
-        };
+        let is_its =
+            |socket: &&SocketKey| self.instance.namespace_name(socket.namespace) == namespace;
         connection.sockets.iter().find(is_its).copied()
     }
 

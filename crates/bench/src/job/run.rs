@@ -53,6 +53,7 @@ pub(crate) struct RunJob<'a> {
     next_pong: Option<Nanos>,
     cpu_at_start: Nanos,
     busy: f64,
+    cut_short: bool,
     /// The common numbers of local clients begin here and go up by `workers`.
     worker: usize,
     message: Vec<u8>,
@@ -99,6 +100,7 @@ impl<'a> RunJob<'a> {
             next_pong: pongs.then_some(run.start + pong_interval),
             cpu_at_start: os::thread_cpu(),
             busy: 0.0,
+            cut_short: false,
             worker: fleet.worker,
             message: Vec::new(),
             frames: Vec::new(),
@@ -124,6 +126,7 @@ impl<'a> RunJob<'a> {
             closures: self.closures,
             connected: fleet.joined().count(),
             busy: self.busy,
+            cut_short: self.cut_short,
             last_delivery: self.tracker.last_delivery.saturating_sub(self.run.start),
             sequences: self.tracker.take_sequences(&self.run.load.deaf, number),
         }
@@ -242,7 +245,8 @@ impl<'a> RunJob<'a> {
             return true;
         }
         let last = self.tracker.last_delivery.max(since);
-        now > last + QUIET_MAX || now > since + DRAIN_MAX
+        self.cut_short = now > since + DRAIN_MAX;
+        self.cut_short || now > last + QUIET_MAX
     }
 }
 

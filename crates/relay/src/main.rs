@@ -1,0 +1,81 @@
+//! The gateway as a program: settings, wiring, signals.
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use relay::routes::Sources;
+use relay::settings::Settings;
+use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
+use relay_hub::{Instance, Limits};
+use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("relay: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Vec<String>> {
+    let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
+    let vars = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let settings = Settings::read(vars)?;
+    let limits = Limits::default();
+    limits.check().map_err(|broken| vec![broken.to_owned()])?;
+    let descriptors = Descriptors::raise();
+    let connections_max = descriptors.connections_max(limits.reserved_descriptors);
+    let mut number = [0; 2];
+    getrandom::fill(&mut number).map_err(|error| failed(&error))?;
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
+    let listeners = bind(settings.host, settings.port, settings.shards, &limits)
+        .map_err(|error| failed(&error))?;
+
+    let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
+    let gateways: Vec<_> = (0..settings.shards).map(|_| GatewayStats::new(&types)).collect();
+    let instance = Instance::new(limits, &NAMESPACES, settings.shards, u16::from_be_bytes(number));
+    let stats = Arc::new(ServerStats::default());
+    stats.connections_max.store(connections_max, Ordering::Relaxed);
+    let sources = Arc::new(OnceLock::<Sources>::new());
+    let http = {
+        let sources = sources.clone();
+        Arc::new(move |request: &HttpRequest<'_>| sources.get()?.answer(request))
+    };
+    let config = Config {
+        path: "/socket.io/".to_owned(),
+        instance: instance.clone(),
+        http,
+        stats: stats.clone(),
+    };
+    let made = gateways.clone();
+    let server = Server::start(config, listeners, |shard| Gateway::new(made[shard].clone()))
+        .map_err(|error| failed(&error))?;
+    let _ = sources.set(Sources {
+        name: settings.instance,
+        started: Instant::now(),
+        instance,
+        server: stats,
+        hubs: server.hubs().to_vec(),
+        gateways,
+    });
+    eprintln!(
+        "relay: listening on {} with {} shards, room for {connections_max} connections",
+        server.address(),
+        settings.shards
+    );
+    let _ = signals.forever().next();
+    server.stop();
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What the environment says. Everything that is wrong ends the start, all at once.
+
+use std::net::IpAddr;
+
+/// Settings whose feature is not there yet: naming one is an error, never a silent no.
+const NOT_YET: [(&str, &str); 5] = [
+    ("REDIS_", "several instances through Redis"),
+    ("KAFKA_", "export to Kafka"),
+    ("MONGO", "history in MongoDB"),
+    ("CORS_", "CORS and long-polling"),
+    ("METRICS_TYPES", "metric types that always keep their label"),
+];
+const NOT_YET_EXACT: [&str; 6] = [
+    "WEBRTC_ENABLED",
+    "STUN_SERVERS",
+    "TURN_URL",
+    "TURN_USERNAME",
+    "TURN_CREDENTIAL",
+    "ADMIN_ADDRESS",
+];
+
+/// The settings of one instance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// `PORT`, 5000 by default.
+    pub port: u16,
+    /// `HOST`: an address; all of them by default.
+    pub host: Option<IpAddr>,
+    /// `RELAY_SHARDS`, one per core by default.
+    pub shards: usize,
+    /// `INSTANCE_ID`: a display name; host name and process id by default.
+    pub instance: String,
+}
+
+impl Settings {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// One sentence for each that is wrong.
+    pub fn read(vars: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut settings =
+            Self { port: 5000, host: None, shards: cores.min(256), instance: display_name() };
+        let mut wrong = Vec::new();
+        for (name, value) in vars {
+            let found = |accepted: &str| format!("{name}={value}: {accepted}");
+            match name.as_str() {
+                "PORT" => match value.parse() {
+                    Ok(port) => settings.port = port,
+                    Err(_) => wrong.push(found("a port from 0 to 65535 is accepted")),
+                },
+                "HOST" => match value.parse() {
+                    Ok(host) => settings.host = Some(host),
+                    Err(_) if value.is_empty() => {}
+                    Err(_) => wrong.push(found("an IPv4 or IPv6 address is accepted")),
+                },
+                "RELAY_SHARDS" => match value.parse() {
+                    Ok(shards @ 1..=256) => settings.shards = shards,
+                    _ => wrong.push(found("a number from 1 to 256 is accepted")),
+                },
+                "INSTANCE_ID" if !value.is_empty() => settings.instance = value,
+                _ => wrong.extend(refused(&name)),
+            }
+        }
+        wrong.sort();
+        if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
+    }
+}
+
+fn refused(name: &str) -> Option<String> {
+    if is_injected(name) {
+        return None;
+    }
+    let feature = NOT_YET.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, it)| *it);
+    let feature = feature.or_else(|| NOT_YET_EXACT.contains(&name).then_some("this feature"));
+    if let Some(feature) = feature {
+        return Some(format!("{name}: {feature} is not there yet; remove the setting"));
+    }
+    name.starts_with("RELAY_").then(|| format!("{name}: no such setting"))
+}
+
+/// What Kubernetes sets for services that happen to bear our names.
+fn is_injected(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name
+            .split_once("_PORT_")
+            .is_some_and(|(_, rest)| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+fn display_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    fn check(vars: &[(&str, &str)], wrong: &[&str]) {
+        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let errors = Settings::read(vars).err().unwrap_or_default();
+        assert_eq!(errors.len(), wrong.len(), "{errors:?}");
+        for part in wrong {
+            assert!(errors.iter().any(|error| error.contains(part)), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_all_at_once() {
+        check(&[], &[]);
+        check(&[("PORT", "0"), ("HOST", "::1"), ("RELAY_SHARDS", "2"), ("PATH", "x")], &[]);
+        check(&[("PORT", "x"), ("RELAY_SHARDS", "0")], &["PORT=x", "RELAY_SHARDS=0"]);
+        check(&[("REDIS_URL", "redis://x")], &["not there yet"]);
+        check(&[("WEBRTC_ENABLED", "false")], &["not there yet"]);
+        check(&[("RELAY_SHARD", "2")], &["no such setting"]);
+        check(&[("RELAY_1_PORT", "x"), ("REDIS_SERVICE_HOST", "x"), ("KAFKA_PORT", "x")], &[]);
+        check(&[("RELAY_1_PORT_5000_TCP", "x")], &[]);
+    }
+}

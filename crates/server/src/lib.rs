@@ -1,0 +1,151 @@
+//! Runs hubs on threads and connects them to the network.
+//!
+//! Owns listeners, HTTP until the 101, the sockets after it, and what passes between shards. Does
+//! not own protocols (they are sans-IO, below the hub) nor anything an application means.
+
+mod descriptors;
+mod flush;
+mod http;
+mod listen;
+mod mailbox;
+mod shard;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
+
+pub use descriptors::Descriptors;
+pub use http::{HttpRequest, HttpResponse, ServerStats};
+pub use listen::{ListenError, bind};
+
+use mailbox::Mailbox;
+
+/// Answers plain HTTP requests that are not the protocol's. Called on a shard's thread: it must
+/// not block. `None` is a 404.
+pub type HttpHandler = Arc<dyn Fn(&HttpRequest<'_>) -> Option<HttpResponse> + Send + Sync>;
+
+/// How a server is set up.
+pub struct Config {
+    /// Where clients connect, with the trailing slash.
+    pub path: String,
+    /// The instance that the shards make up.
+    pub instance: Arc<Instance>,
+    /// Plain HTTP.
+    pub http: HttpHandler,
+    /// Counters of the server itself.
+    pub stats: Arc<ServerStats>,
+}
+
+/// Shared by the shards of a server.
+pub(crate) struct Shared {
+    pub(crate) path: String,
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) http: HttpHandler,
+    pub(crate) stats: Arc<ServerStats>,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) stopping: AtomicBool,
+    pub(crate) started: Instant,
+}
+
+impl Shared {
+    pub(crate) fn limits(&self) -> &Limits {
+        self.instance.limits()
+    }
+
+    /// Milliseconds since the server started: the clock of all shards.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A running server.
+pub struct Server {
+    shared: Arc<Shared>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    address: SocketAddr,
+    hubs: Vec<Arc<Stats>>,
+}
+
+impl Server {
+    /// Starts one thread per shard. `make` builds the application of a shard; it runs before the
+    /// threads do.
+    ///
+    /// # Errors
+    /// What the operating system refused: threads, epoll, randomness.
+    pub fn start<A>(
+        config: Config,
+        listeners: Vec<std::net::TcpListener>,
+        mut make: impl FnMut(usize) -> A,
+    ) -> std::io::Result<Self>
+    where
+        A: Application + Send + 'static,
+    {
+        let address = listeners
+            .first()
+            .ok_or_else(|| std::io::Error::other("a server needs a listener"))?
+            .local_addr()?;
+        let shards = config.instance.shards();
+        let shared = Arc::new(Shared {
+            path: config.path,
+            instance: config.instance,
+            http: config.http,
+            stats: config.stats,
+            mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
+            stopping: AtomicBool::new(false),
+            started: Instant::now(),
+        });
+        let mut threads = Vec::new();
+        let mut hubs = Vec::new();
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
+            let application = make(index);
+            let stats = Arc::new(Stats::default());
+            hubs.push(stats.clone());
+            let shared = shared.clone();
+            let run = move || {
+                let hub =
+                    Hub::new(shared.instance.clone(), index, seed, application, Box::new(Alone))
+                        .with_stats(stats);
+                shard::run(index, &shared, hub, listener);
+            };
+            threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(run)?);
+        }
+        Ok(Self { shared, threads, address, hubs })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The counters of the shards' hubs.
+    #[must_use]
+    pub fn hubs(&self) -> &[Arc<Stats>] {
+        &self.hubs
+    }
+
+    /// Whether every shard finished a pass lately.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let oldest = self.shared.now().saturating_sub(
+            u64::try_from(self.shared.limits().shard_stuck.as_millis()).unwrap_or(u64::MAX),
+        );
+        self.shared.mailboxes.iter().all(|mailbox| mailbox.last_pass() >= oldest)
+    }
+
+    /// Closes every connection and ends the threads; returns when they are gone.
+    pub fn stop(self) {
+        self.shared.stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        for mailbox in &self.shared.mailboxes {
+            mailbox.wake();
+        }
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}

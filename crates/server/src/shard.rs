@@ -1,0 +1,434 @@
+//! One shard: a thread, a runtime, a hub, and the sockets that belong to it.
+//!
+//! A pass is: what other shards said, what the kernel has, a bounded number of reads, what is due,
+//! a flush. Upgraded sockets hang on an epoll of the shard's own, which the runtime watches as one
+//! descriptor: an idle connection costs a slot in a table and nothing else.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Token};
+use relay_hub::{Application, Handshake, Hub, Key, Output};
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+use crate::Shared;
+use crate::flush::Gather;
+use crate::http::{Door, OpenSlot, Upgraded, serve};
+
+/// A socket after its 101. Closed: what a connection can be made of is listed here.
+enum Stream {
+    Plain(mio::net::TcpStream),
+}
+
+impl Stream {
+    fn tcp(&mut self) -> &mut mio::net::TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+        }
+    }
+}
+
+/// A connection's socket and what is known of it.
+struct Peer {
+    key: Key,
+    stream: Stream,
+    /// The kernel holds bytes, or the end, that were not read.
+    unread: bool,
+    /// The end is near: a short read is not the last.
+    ending: bool,
+    /// It waits for its turn to be read.
+    queued: bool,
+    /// The hub does not want it to be read.
+    held: bool,
+    _slot: OpenSlot,
+}
+
+struct Shard<A: Application> {
+    shared: Arc<Shared>,
+    index: usize,
+    hub: Rc<RefCell<Hub<A>>>,
+    door: Rc<Door>,
+    poll: AsyncFd<mio::Poll>,
+    events: Events,
+    peers: Vec<Option<Peer>>,
+    open: usize,
+    to_read: VecDeque<Key>,
+    /// Dirty connections that a flush did not come to.
+    rest: VecDeque<Key>,
+    buffer: Vec<u8>,
+    gather: Gather,
+}
+
+/// A shard that is silently gone would stop all others for want of its credit.
+struct AbortOnPanic(usize);
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("shard {} panicked: the process ends", self.0);
+            std::process::abort();
+        }
+    }
+}
+
+/// Runs a shard until the server stops.
+pub(crate) fn run<A: Application + 'static>(
+    index: usize,
+    shared: &Arc<Shared>,
+    hub: Hub<A>,
+    listener: std::net::TcpListener,
+) {
+    let _guard = AbortOnPanic(index);
+    if let Err(error) = try_run(index, shared, hub, listener) {
+        eprintln!("shard {index} cannot run: {error}");
+        std::process::abort();
+    }
+}
+
+fn try_run<A: Application + 'static>(
+    index: usize,
+    shared: &Arc<Shared>,
+    hub: Hub<A>,
+    listener: std::net::TcpListener,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, async move {
+        let hub = Rc::new(RefCell::new(hub));
+        let sessions = hub.clone();
+        let door = Rc::new(Door {
+            shared: shared.clone(),
+            shard: index,
+            upgraded: RefCell::default(),
+            knows: Box::new(move |id| sessions.borrow().session(id).is_some()),
+        });
+        tokio::task::spawn_local(accept(door.clone(), TcpListener::from_std(listener)?));
+        let shard = Shard {
+            index,
+            hub,
+            door,
+            poll: watch(mio::Poll::new()?)?,
+            events: Events::with_capacity(1024),
+            peers: Vec::new(),
+            open: 0,
+            to_read: VecDeque::new(),
+            rest: VecDeque::new(),
+            buffer: vec![0; shared.limits().read_bytes],
+            gather: Gather::default(),
+            shared: shared.clone(),
+        };
+        shard.run().await
+    })
+}
+
+/// The epoll as one descriptor of the runtime.
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; mio's poll keeps the one descriptor that it returns, open as long as it lives"
+)]
+fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
+    AsyncFd::new(poll)
+}
+
+/// Accepts a bounded number of connections at a time, and waits when descriptors run out.
+async fn accept(door: Rc<Door>, listener: TcpListener) {
+    let per_pass = door.shared.limits().accepts_per_pass;
+    let mut accepted = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let slot = OpenSlot::take(&door.shared.stats);
+                let address = address.ip().to_canonical();
+                tokio::task::spawn_local(serve(door.clone(), stream, address, slot));
+            }
+            Err(_) => {
+                door.shared.stats.accept_errors.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        accepted += 1;
+        if accepted % per_pass == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl<A: Application> Shard<A> {
+    async fn run(mut self) -> io::Result<()> {
+        let mut stop_at: Option<Instant> = None;
+        loop {
+            if stop_at.is_none() && self.shared.stopping.load(Ordering::SeqCst) {
+                stop_at = Some(Instant::now() + self.shared.limits().close_timeout);
+                let now = self.shared.now();
+                self.hub.borrow_mut().shut_down(now);
+            }
+            let more = self.pass()?;
+            self.shared.mailboxes[self.index].passed(self.shared.now());
+            if stop_at.is_some_and(|at| self.open == 0 || Instant::now() >= at) {
+                return Ok(());
+            }
+            if more {
+                tokio::task::yield_now().await;
+            } else {
+                self.wait().await?;
+            }
+        }
+    }
+
+    /// Sleeps until there is something to do; a second at most, to show that the shard lives.
+    async fn wait(&self) -> io::Result<()> {
+        let now = self.shared.now();
+        let due = self.hub.borrow().deadline().map_or(1_000, |due| due.saturating_sub(now));
+        tokio::select! {
+            ready = self.poll.readable() => ready?.clear_ready(),
+            () = self.shared.mailboxes[self.index].woken() => {}
+            () = tokio::time::sleep(Duration::from_millis(due.min(1_000))) => {}
+        }
+        Ok(())
+    }
+
+    /// One pass; whether there is more to do at once.
+    fn pass(&mut self) -> io::Result<bool> {
+        let started = Instant::now();
+        let now = self.shared.now();
+        let hub = self.hub.clone();
+        let hub = &mut *hub.borrow_mut();
+        for effect in self.shared.mailboxes[self.index].take() {
+            hub.effect(now, effect);
+        }
+        hub.catch_up(now);
+        self.poll_sockets(hub)?;
+        self.take_upgraded(hub, now);
+        self.read_some(hub, now);
+        // Whatever the kernel holds was asked for above: only then deadlines are judged.
+        let peers = &self.peers;
+        hub.handle_deadlines(now, |key| {
+            peer_of(peers, key).is_some_and(|peer| peer.unread || peer.held)
+        });
+        hub.relieve_memory(now);
+        self.carry_out(hub);
+        self.flush(hub, now, started);
+        self.carry_out(hub);
+        Ok(!self.rest.is_empty() || hub.is_behind() || (!self.to_read.is_empty() && hub.may_read()))
+    }
+
+    /// Notes which sockets have something, all of them.
+    fn poll_sockets(&mut self, hub: &mut Hub<A>) -> io::Result<()> {
+        loop {
+            if let Err(error) = self.poll.get_mut().poll(&mut self.events, Some(Duration::ZERO))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(error);
+            }
+            let mut seen = 0;
+            for event in &self.events {
+                seen += 1;
+                let Some(Some(peer)) = self.peers.get_mut(event.token().0) else { continue };
+                if event.is_writable() || event.is_error() {
+                    hub.writable(peer.key);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    peer.unread = true;
+                    peer.ending |= event.is_read_closed() || event.is_error();
+                    if !peer.queued && !peer.held {
+                        peer.queued = true;
+                        self.to_read.push_back(peer.key);
+                    }
+                }
+            }
+            if seen < 1024 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_upgraded(&mut self, hub: &mut Hub<A>, now: u64) {
+        let upgraded = std::mem::take(&mut *self.door.upgraded.borrow_mut());
+        for Upgraded { stream, address, leftover, slot } in upgraded {
+            let mut stream = mio::net::TcpStream::from_std(stream);
+            let key = hub.open(now, Handshake { address });
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if self
+                .poll
+                .get_ref()
+                .registry()
+                .register(&mut stream, Token(key.slot()), both)
+                .is_err()
+            {
+                hub.transport_ended(now, key, true);
+                continue;
+            }
+            if self.peers.len() <= key.slot() {
+                self.peers.resize_with(key.slot() + 1, || None);
+            }
+            self.open += 1;
+            self.peers[key.slot()] = Some(Peer {
+                key,
+                stream: Stream::Plain(stream),
+                unread: false,
+                ending: false,
+                queued: false,
+                held: false,
+                _slot: slot,
+            });
+            if !leftover.is_empty() {
+                hub.receive(now, key, &mut leftover.to_vec());
+            }
+        }
+    }
+
+    /// Reads each waiting connection once, in turn, while the order has room for what they say.
+    fn read_some(&mut self, hub: &mut Hub<A>, now: u64) {
+        for _ in 0..self.to_read.len().min(self.shared.limits().reads_per_pass) {
+            if !hub.may_read() {
+                return;
+            }
+            let Some(key) = self.to_read.pop_front() else { return };
+            self.read(hub, now, key);
+            self.carry_out(hub);
+        }
+    }
+
+    fn read(&mut self, hub: &mut Hub<A>, now: u64, key: Key) {
+        let Some(peer) = peer_mut(&mut self.peers, key) else { return };
+        peer.queued = false;
+        if peer.held {
+            return;
+        }
+        let read = peer.stream.tcp().read(&mut self.buffer);
+        // A short read has emptied the socket; the next bytes announce themselves.
+        let full = matches!(read, Ok(n) if n == self.buffer.len());
+        peer.unread = full || peer.ending;
+        match read {
+            Ok(0) => hub.transport_ended(now, key, false),
+            Ok(n) => {
+                if peer.unread {
+                    peer.queued = true;
+                    self.to_read.push_back(key);
+                }
+                hub.receive(now, key, &mut self.buffer[..n]);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => peer.unread = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                peer.unread = true;
+                peer.queued = true;
+                self.to_read.push_back(key);
+            }
+            // An abrupt end is an end.
+            Err(_) => hub.transport_ended(now, key, false),
+        }
+    }
+
+    /// Does what the hub asks for, and wakes the others if something was placed in the order.
+    fn carry_out(&mut self, hub: &mut Hub<A>) {
+        while let Some(output) = hub.output() {
+            match output {
+                Output::Effect { shard, effect } => self.shared.mailboxes[shard].push(effect),
+                Output::Wake { shard } => self.shared.mailboxes[shard].wake(),
+                Output::Hold(key) => {
+                    if let Some(peer) = peer_mut(&mut self.peers, key) {
+                        peer.held = true;
+                    }
+                }
+                Output::Read(key) => {
+                    if let Some(peer) = peer_mut(&mut self.peers, key) {
+                        peer.held = false;
+                        if peer.unread && !peer.queued {
+                            peer.queued = true;
+                            self.to_read.push_back(key);
+                        }
+                    }
+                }
+                Output::Finish(key) => {
+                    if let Some(peer) = peer_mut(&mut self.peers, key) {
+                        // The peer may be gone already; the read that follows tells.
+                        let _ = peer.stream.tcp().shutdown(Shutdown::Write);
+                    }
+                }
+                Output::Drop(key) => {
+                    if peer_mut(&mut self.peers, key).is_some() {
+                        self.peers[key.slot()] = None;
+                        self.open -= 1;
+                    }
+                }
+            }
+        }
+        if hub.take_placed() {
+            for (shard, mailbox) in self.shared.mailboxes.iter().enumerate() {
+                if shard != self.index {
+                    mailbox.wake();
+                }
+            }
+        }
+    }
+
+    /// Writes for a slice of time. Fresh outboxes go ahead of the rest, which gets at least as
+    /// much time as everything else in this pass.
+    fn flush(&mut self, hub: &mut Hub<A>, now: u64, started: Instant) {
+        let slice = self.shared.limits().flush_slice;
+        let until = Instant::now() + slice;
+        let mut written = 0_u32;
+        while let Some(key) = hub.dirty() {
+            if written.is_multiple_of(8) && Instant::now() >= until {
+                self.rest.push_back(key);
+            } else {
+                self.write(hub, now, key);
+                written += 1;
+            }
+        }
+        if self.rest.is_empty() {
+            return;
+        }
+        let until = Instant::now() + slice.max(started.elapsed());
+        written = 0;
+        while let Some(key) = self.rest.pop_front() {
+            self.write(hub, now, key);
+            written += 1;
+            if written.is_multiple_of(8) && Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
+    /// Writes a connection's whole outbox, or as much as its socket takes.
+    fn write(&mut self, hub: &mut Hub<A>, now: u64, key: Key) {
+        loop {
+            let Some(peer) = peer_mut(&mut self.peers, key) else {
+                return;
+            };
+            let Some(outbox) = hub.outbox(key) else { return };
+            if outbox.is_empty() {
+                return;
+            }
+            match self.gather.write(peer.stream.tcp(), outbox) {
+                Ok((n, all)) => {
+                    hub.wrote(now, key, n);
+                    if !all {
+                        return hub.write_blocked(now, key);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return hub.write_blocked(now, key);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return hub.transport_ended(now, key, false),
+            }
+        }
+    }
+}
+
+fn peer_of(peers: &[Option<Peer>], key: Key) -> Option<&Peer> {
+    peers.get(key.slot())?.as_ref().filter(|peer| peer.key == key)
+}
+
+fn peer_mut(peers: &mut [Option<Peer>], key: Key) -> Option<&mut Peer> {
+    peers.get_mut(key.slot())?.as_mut().filter(|peer| peer.key == key)
+}
