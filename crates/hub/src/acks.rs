@@ -2,7 +2,6 @@
 //! shards.
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +10,8 @@ use crate::application::{Answers, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError};
 use crate::core::{Core, Timer, millis};
 use crate::deliver::Header;
-use crate::instance::Instance;
 use crate::namespace::AckFor;
+use crate::slots::Key;
 
 /// The ack id as it stands in a packet.
 pub(crate) fn ack_key(id: u32) -> u64 {
@@ -23,7 +22,7 @@ pub(crate) fn ack_key(id: u32) -> u64 {
 /// handed over at once and never wait here.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Timeout { token: u64 },
+    Timeout { token: u64, connection: Key },
     Disconnected { token: u64 },
     Broadcast { token: u64, answers: Answers },
 }
@@ -42,17 +41,17 @@ pub(crate) struct Collector {
 
 impl<D> Core<D> {
     /// An id that is pending nowhere on the socket: the counter may have come round.
-    fn free_ack(&self, socket: SocketKey) -> Result<u32, EmitError> {
-        let acks = self.socket(socket).ok_or(EmitError::Gone)?.acks.as_deref();
-        let max = self.limits().acks_per_socket_max;
-        if acks.is_some_and(|acks| acks.len() >= max) {
+    fn free_ack(&mut self, socket: SocketKey) -> Result<u32, EmitError> {
+        let max = self.instance.limits().acks_per_socket_max;
+        let found = self.namespaces[socket.namespace].sockets.get_mut(socket.key);
+        let found = found.filter(|socket| !socket.ended).ok_or(EmitError::Gone)?;
+        if !found.may_await(self.now, max) {
             self.stats.acks_refused.add(1);
             return Err(EmitError::TooManyAcks);
         }
-        let instance: &Arc<Instance> = &self.instance;
         loop {
-            let id = instance.next_ack(socket.namespace);
-            if !acks.is_some_and(|acks| acks.contains_key(&id)) {
+            let id = self.instance.next_ack(socket.namespace);
+            if !found.acks.as_deref().is_some_and(|acks| acks.contains_key(&id)) {
                 return Ok(id);
             }
         }
@@ -101,12 +100,12 @@ impl<D> Core<D> {
         };
         self.collectors.insert(request, collector);
         let id = self.instance.next_ack(namespace);
-        let collect = Collect { id, shard: self.shard, request };
+        let due = self.now.saturating_add(millis(timeout));
+        let collect = Collect { id, shard: self.shard, request, due };
         if let Err(error) = self.broadcast(namespace, broadcast, Some(collect), false) {
             self.collectors.remove(&request);
             return Err(error);
         }
-        let due = self.now.saturating_add(millis(timeout));
         self.timers.push(Reverse((due, Timer::Collector(request))));
         Ok(())
     }
@@ -165,9 +164,14 @@ impl<D> Core<D> {
         Some(found)
     }
 
+    /// The time of an emit's acknowledgement is over. What else bears the id by now is not touched.
     pub(crate) fn ack_timeout(&mut self, socket: SocketKey, id: u32) {
-        if let Some(AckFor::Application { token }) = self.take_ack(socket, ack_key(id)) {
-            self.outcomes.push_back(Outcome::Timeout { token });
+        let Some(found) = self.socket(socket) else { return };
+        let connection = found.connection;
+        let pending = found.acks.as_deref().and_then(|acks| acks.get(&id)).copied();
+        if let Some(AckFor::Application { token }) = pending {
+            self.take_ack(socket, ack_key(id));
+            self.outcomes.push_back(Outcome::Timeout { token, connection });
         }
     }
 }

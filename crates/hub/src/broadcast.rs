@@ -86,6 +86,8 @@ pub(crate) struct Collect {
     /// The shard that collects, and its number for it.
     pub(crate) shard: usize,
     pub(crate) request: u64,
+    /// When it ends, answered or not.
+    pub(crate) due: u64,
 }
 
 /// A broadcast at its place in the order.

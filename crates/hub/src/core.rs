@@ -10,7 +10,6 @@ use std::sync::Arc;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use relay_engineio::heartbeat::HeartbeatConfig;
-use relay_engineio::sid::SessionId;
 
 use crate::acks::{Collector, Outcome};
 use crate::application::SocketKey;
@@ -46,7 +45,6 @@ pub(crate) struct Core<D> {
     random: ChaCha12Rng,
     pub(crate) heartbeat: HeartbeatConfig,
     pub(crate) connections: Slots<Connection>,
-    pub(crate) sessions: HashMap<SessionId, Key>,
     pub(crate) namespaces: Vec<Namespace<D>>,
     pub(crate) rooms: usize,
     pub(crate) cursor: Cursor<Entry>,
@@ -99,7 +97,6 @@ impl<D> Core<D> {
                 ping_timeout_ms: millis(limits.ping_timeout),
             },
             connections: Slots::default(),
-            sessions: HashMap::new(),
             namespaces: instance.namespace_names().map(|_| Namespace::default()).collect(),
             rooms: 0,
             cursor: instance.order().cursor(),

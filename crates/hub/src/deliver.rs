@@ -7,7 +7,7 @@ use bytes::Bytes;
 use relay_socketio::packet::{write_ack_header, write_event_header};
 use relay_websocket::{Opcode, header_len, write_header};
 
-use crate::acks::ack_key;
+use crate::acks::{Outcome, ack_key};
 use crate::application::SocketKey;
 use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Packet};
 use crate::connection::Stage;
@@ -98,6 +98,8 @@ impl<D> Core<D> {
         volatile: bool,
     ) -> Result<(), EmitError> {
         self.check(args.len(), attachments)?;
+        // Another shard may have placed something that this one was not woken for yet.
+        self.catch_up();
         let Some(connection) = self.socket(socket).map(|socket| socket.connection) else {
             return Err(EmitError::Gone);
         };
@@ -224,13 +226,18 @@ impl<D> Core<D> {
         socket.stamp = fan_out.stamp;
         let connection = socket.connection;
         if let Some(collect) = &entry.collect {
-            let pending = socket.acks.get_or_insert_default();
-            if pending.len() >= self.instance.limits().acks_per_socket_max {
+            let &Collect { id, shard, request, due } = collect;
+            let max = self.instance.limits().acks_per_socket_max;
+            if socket.may_await(self.now, max) {
+                let pending = socket.acks.get_or_insert_default();
+                let older = pending.insert(id, AckFor::Collect { shard, request, due });
+                // The counter has come round to an id that is pending still: its time is over.
+                if let Some(AckFor::Application { token }) = older {
+                    self.outcomes.push_back(Outcome::Timeout { token, connection });
+                }
+            } else {
                 // Its answer could not be told apart; the broadcast ends incomplete.
                 self.stats.acks_refused.add(1);
-            } else {
-                let to = AckFor::Collect { shard: collect.shard, request: collect.request };
-                pending.insert(collect.id, to);
             }
         }
         let frame = match &fan_out.frame {

@@ -106,7 +106,7 @@ impl<D> Core<D> {
         for socket in sockets {
             self.end_socket(socket, reason);
         }
-        self.sessions.remove(&session);
+        self.instance.sessions().remove(&session);
         self.count_end(reason);
         self.stats.connections.sub(1);
         self.free_partial(key);

@@ -160,7 +160,7 @@ impl<A: Application> Hub<A> {
         }
         .write(&mut packet);
         let key = core.connections.insert(connection);
-        core.sessions.insert(session, key);
+        core.instance.sessions().insert(session);
         core.stats.connections.add(1);
         core.stats.connections_opened.add(1);
         core.cause = Some(key);
@@ -409,12 +409,6 @@ impl<A: Application> Hub<A> {
         }
     }
 
-    /// The connection of a session that is open here.
-    #[must_use]
-    pub fn session(&self, id: &SessionId) -> Option<Key> {
-        self.core.sessions.get(id).copied()
-    }
-
     /// Hands everything over that the application has yet to hear, until nothing is left.
     pub(crate) fn settle(&mut self) {
         loop {
@@ -422,7 +416,9 @@ impl<A: Application> Hub<A> {
             if let Some(outcome) = self.core.outcomes.pop_front() {
                 self.tell_outcome(outcome);
             } else if let Some((socket, reason)) = self.core.ended.pop_front() {
-                self.tell(None, Happening::Disconnected { socket, reason });
+                let sockets = &self.core.namespaces[socket.namespace].sockets;
+                let connection = sockets.get(socket.key).map(|socket| socket.connection);
+                self.tell(connection, Happening::Disconnected { socket, reason });
                 self.core.namespaces[socket.namespace].sockets.remove(socket.key);
             } else {
                 return;
@@ -431,12 +427,13 @@ impl<A: Application> Hub<A> {
     }
 
     fn tell_outcome(&mut self, outcome: Outcome) {
-        let (token, answer) = match outcome {
-            Outcome::Timeout { token } => (token, Answer::Timeout),
-            Outcome::Disconnected { token } => (token, Answer::Disconnected),
-            Outcome::Broadcast { token, answers } => (token, Answer::Broadcast(answers)),
+        // What a broadcast came to concerns many; no connection ends over it.
+        let (connection, token, answer) = match outcome {
+            Outcome::Timeout { token, connection } => (Some(connection), token, Answer::Timeout),
+            Outcome::Disconnected { token } => (None, token, Answer::Disconnected),
+            Outcome::Broadcast { token, answers } => (None, token, Answer::Broadcast(answers)),
         };
-        self.tell(None, Happening::Acknowledged { token, answer });
+        self.tell(connection, Happening::Acknowledged { token, answer });
     }
 
     /// Runs the application. Its panic ends the connection on whose behalf it ran.

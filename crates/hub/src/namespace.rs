@@ -11,8 +11,8 @@ use crate::slots::{Key, Slots};
 pub(crate) enum AckFor {
     /// An emit of this shard's application.
     Application { token: u64 },
-    /// A broadcast that some shard collects answers for.
-    Collect { shard: usize, request: u64 },
+    /// A broadcast that some shard collects answers for, until `due`.
+    Collect { shard: usize, request: u64, due: u64 },
 }
 
 /// A socket's place in a room.
@@ -43,6 +43,16 @@ impl<D> Socket<D> {
 
     pub(crate) fn rooms(&self) -> usize {
         self.seats.len()
+    }
+
+    /// Whether one more acknowledgement can be awaited. At the bound, broadcasts that are over are
+    /// forgotten first: nothing else tells a socket that they are.
+    pub(crate) fn may_await(&mut self, now: u64, acks_max: usize) -> bool {
+        let Some(acks) = self.acks.as_deref_mut() else { return acks_max > 0 };
+        if acks.len() >= acks_max {
+            acks.retain(|_, it| !matches!(it, AckFor::Collect { due, .. } if *due <= now));
+        }
+        acks.len() < acks_max
     }
 }
 

@@ -163,7 +163,7 @@ impl<A: Application> Hub<A> {
                 let answer = Answer::Args(args);
                 self.tell(Some(key), Happening::Acknowledged { token, answer });
             }
-            Some(AckFor::Collect { shard, request }) => {
+            Some(AckFor::Collect { shard, request, .. }) => {
                 // Only the first argument of each answer is collected, as in Node.
                 let first = args.elements().next().unwrap_or("null");
                 let answer = Bytes::copy_from_slice(first.as_bytes());

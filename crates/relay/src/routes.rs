@@ -154,6 +154,18 @@ fn process(out: &mut String) {
     head(out, "process_cpu_seconds_total", "counter");
     let _ = writeln!(out, "process_cpu_seconds_total {}.{:02}", ticks / 100, ticks % 100);
     one(out, "process_resident_memory_bytes", "gauge", resident);
+    // Field 22 counts ticks since the machine started.
+    let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let uptime: f64 =
+        uptime.split_whitespace().next().and_then(|it| it.parse().ok()).unwrap_or(0.0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let booted = now.map_or(0.0, |now| now.as_secs_f64()) - uptime;
+    let since_boot = std::time::Duration::from_millis(field(19) * 10).as_secs_f64();
+    head(out, "process_start_time_seconds", "gauge");
+    let _ = writeln!(out, "process_start_time_seconds {:.2}", booted + since_boot);
+    one(out, "process_virtual_memory_bytes", "gauge", field(20));
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, |fds| fds.count() as u64);
+    one(out, "process_open_fds", "gauge", open);
     one(out, "nodejs_heap_size_total_bytes", "gauge", resident);
     one(out, "nodejs_eventloop_lag_seconds", "gauge", 0);
 }

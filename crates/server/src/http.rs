@@ -95,8 +95,6 @@ pub(crate) struct Door {
     pub(crate) shared: Arc<Shared>,
     pub(crate) shard: usize,
     pub(crate) upgraded: RefCell<Vec<Upgraded>>,
-    /// Whether a session is open on this shard.
-    pub(crate) knows: Box<dyn Fn(&SessionId) -> bool>,
 }
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
@@ -196,7 +194,7 @@ fn verified(door: &Door, request: &Request<Incoming>, upgrade: bool) -> Result<(
         Verified::Existing { sid, .. } => {
             // A session that lives on a WebSocket has no second transport: whoever knows its id
             // must not be able to take it over.
-            let known = SessionId::parse(sid).is_some_and(|id| (door.knows)(&id));
+            let known = SessionId::parse(sid).is_some_and(|id| door.shared.instance.knows(&id));
             match (known, facts.method_is_get) {
                 (false, _) => Err(HandshakeError::SessionIdUnknown.into()),
                 (true, true) => Err(HandshakeError::BadRequest.into()),

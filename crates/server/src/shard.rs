@@ -103,12 +103,10 @@ fn try_run<A: Application + 'static>(
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async move {
         let hub = Rc::new(RefCell::new(hub));
-        let sessions = hub.clone();
         let door = Rc::new(Door {
             shared: shared.clone(),
             shard: index,
             upgraded: RefCell::default(),
-            knows: Box::new(move |id| sessions.borrow().session(id).is_some()),
         });
         tokio::task::spawn_local(accept(door.clone(), TcpListener::from_std(listener)?));
         let shard = Shard {
