@@ -148,7 +148,13 @@ impl Counter {
     pub(crate) fn message(&mut self, kind: Option<&[u8]>, destination: &Destination) {
         let place = match kind {
             None | Some([]) => 0,
-            Some(name) if name.len() > self.stats.types.name_bytes_max => 1,
+            // A label is UTF-8: lone surrogates have none.
+            Some(name)
+                if name.len() > self.stats.types.name_bytes_max
+                    || std::str::from_utf8(name).is_err() =>
+            {
+                1
+            }
             // A literal `otro` or `sin-tipo` from a client shares those series.
             Some(name) if name == OTHER.as_bytes() => 1,
             Some(name) if name == NO_TYPE.as_bytes() => 0,

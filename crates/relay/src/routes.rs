@@ -67,7 +67,7 @@ impl Sources {
             }
         }
         for ((kind, destination), count) in messages {
-            let kind = escape(&kind);
+            let kind = label(&kind);
             let _ = writeln!(
                 out,
                 "relay_messages_total{{type=\"{kind}\",destination=\"{destination}\"}} {count}"
@@ -170,7 +170,12 @@ fn process(out: &mut String) {
     one(out, "nodejs_eventloop_lag_seconds", "gauge", 0);
 }
 
-/// For a label's value or a JSON string: no quote, backslash or control character gets through.
+/// For a label's value: the three characters that the exposition format escapes.
+fn label(text: &str) -> String {
+    text.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n")
+}
+
+/// For a JSON string: no quote, backslash or control character gets through.
 fn escape(text: &str) -> String {
     text.chars()
         .flat_map(|c| match c {
