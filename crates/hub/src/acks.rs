@@ -39,6 +39,13 @@ pub(crate) struct Collector {
     bytes: usize,
 }
 
+impl Collector {
+    /// Bytes of answers, as charged to the memory budget.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl<D> Core<D> {
     /// An id that is pending nowhere on the socket: the counter may have come round.
     fn free_ack(&mut self, socket: SocketKey) -> Result<u32, EmitError> {

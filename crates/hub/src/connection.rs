@@ -55,7 +55,7 @@ pub(crate) struct Connection {
     /// What it caused that still waits; made with its first message.
     pub(crate) window: Option<Arc<Window>>,
     /// Until when it must have joined a namespace, or its attachments must be there, or the
-    /// closing handshake must be over.
+    /// closing handshake must be over. While it is open and held, how much time is left for that.
     pub(crate) deadline: u64,
     /// Since when it holds a partial message.
     pub(crate) partial_since: u64,
@@ -83,6 +83,29 @@ impl Connection {
         let stall =
             if self.blocked && !self.stalled { self.progress + receiver_stall_ms } else { NEVER };
         let heartbeat = if self.stage == Stage::Open { self.heartbeat.deadline() } else { NEVER };
-        self.deadline.min(stall).min(heartbeat)
+        self.running_deadline().min(stall).min(heartbeat)
+    }
+
+    /// [`Self::deadline`], unless it stands still.
+    pub(crate) fn running_deadline(&self) -> u64 {
+        if self.held && self.stage == Stage::Open { NEVER } else { self.deadline }
+    }
+
+    /// It is not read from now on. Its time-outs stand still, for what it says cannot be heard.
+    pub(crate) fn hold(&mut self, now: u64) {
+        self.held = true;
+        self.heartbeat.pause(now);
+        if self.deadline != NEVER {
+            self.deadline = self.deadline.saturating_sub(now);
+        }
+    }
+
+    /// It is read again: its time-outs go on where they stood.
+    pub(crate) fn release(&mut self, now: u64) {
+        self.held = false;
+        self.heartbeat.resume(now);
+        if self.stage == Stage::Open {
+            self.deadline = self.deadline.saturating_add(now);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::room::Room;
 use crate::slots::Key;
 
 /// What a queue entry costs in memory beyond the frame it shares.
-const QUEUE_ENTRY_BYTES: usize = size_of::<Rc<Frame>>();
+pub(crate) const QUEUE_ENTRY_BYTES: usize = size_of::<Rc<Frame>>();
 
 /// Which Socket.IO packet carries the arguments.
 #[derive(Clone, Copy, Debug)]

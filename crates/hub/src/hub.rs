@@ -74,7 +74,7 @@ pub enum Output {
 /// The state machine of one shard.
 #[derive(Debug)]
 pub struct Hub<A: Application> {
-    core: Core<A::Data>,
+    pub(crate) core: Core<A::Data>,
     application: A,
 }
 
@@ -311,7 +311,7 @@ impl<A: Application> Hub<A> {
             connection.scheduled = now + 1;
             core.timers.push(std::cmp::Reverse((now + 1, Timer::Connection(key))));
             return;
-        } else if now >= connection.deadline {
+        } else if now >= connection.running_deadline() {
             let reason = if connection.joined {
                 EndReason::AttachmentsTimeout
             } else {

@@ -16,6 +16,8 @@ mod core;
 mod deliver;
 mod ends;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod hub;
 mod id;
 mod instance;

@@ -316,10 +316,9 @@ impl<D> Core<D> {
         if window.outstanding_bytes() <= most {
             return;
         }
-        connection.held = true;
-        connection.heartbeat.pause(self.now);
         window.hold();
         let window = window.clone();
+        connection.hold(self.now);
         self.stats.senders_held.add(1);
         self.stats.senders_held_now.add(1);
         self.outputs.push_back(Output::Hold(key));
@@ -335,8 +334,7 @@ impl<D> Core<D> {
         if !connection.held {
             return;
         }
-        connection.held = false;
-        connection.heartbeat.resume(self.now);
+        connection.release(self.now);
         self.stats.senders_held_now.sub(1);
         self.outputs.push_back(Output::Read(key));
         self.schedule(key);

@@ -103,11 +103,8 @@ fn try_run<A: Application + 'static>(
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async move {
         let hub = Rc::new(RefCell::new(hub));
-        let door = Rc::new(Door {
-            shared: shared.clone(),
-            shard: index,
-            upgraded: RefCell::default(),
-        });
+        let door =
+            Rc::new(Door { shared: shared.clone(), shard: index, upgraded: RefCell::default() });
         tokio::task::spawn_local(accept(door.clone(), TcpListener::from_std(listener)?));
         let shard = Shard {
             index,

@@ -1,0 +1,252 @@
+//! An application that does what its clients tell it, and notes what the hub tells it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use relay_hub::{
+    Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, EmitError,
+    EndReason, Happening, Packet, Refusal, Room, SocketKey,
+};
+use relay_socketio::json;
+use relay_socketio::{Args, Attachments};
+
+/// The outcome of an emit or a broadcast with acknowledgement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    Args(String),
+    Timeout,
+    Disconnected,
+    Broadcast(Answers),
+    /// It was not sent.
+    Refused(EmitError),
+}
+
+/// What the application was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Fact {
+    Connected { client: usize, namespace: String },
+    Disconnected { client: usize, namespace: String, reason: EndReason },
+    Outcome { token: u64, outcome: Outcome },
+}
+
+/// What all shards' applications were told, in order.
+#[derive(Default, Debug)]
+pub(crate) struct Facts {
+    pub(crate) all: Vec<Fact>,
+    /// Tokens given out.
+    pub(crate) tokens: u64,
+}
+
+pub(crate) type Log = Rc<RefCell<Facts>>;
+
+impl Facts {
+    /// The reasons for which sockets of a client ended.
+    pub(crate) fn ends_of(&self, of: usize) -> Vec<EndReason> {
+        let end = |fact: &Fact| match fact {
+            Fact::Disconnected { client, reason, .. } if *client == of => Some(*reason),
+            _ => None,
+        };
+        self.all.iter().filter_map(end).collect()
+    }
+
+    pub(crate) fn outcomes(&self) -> Vec<(u64, Outcome)> {
+        let outcome = |fact: &Fact| match fact {
+            Fact::Outcome { token, outcome } => Some((*token, outcome.clone())),
+            _ => None,
+        };
+        self.all.iter().filter_map(outcome).collect()
+    }
+
+    /// Each socket that joined ended, once, and each acknowledgement has one outcome.
+    pub(crate) fn check_ends(&self) {
+        let mut open: BTreeMap<(usize, &str), u32> = BTreeMap::new();
+        for fact in &self.all {
+            match fact {
+                Fact::Connected { client, namespace } => {
+                    let sockets = open.entry((*client, namespace)).or_default();
+                    *sockets += 1;
+                    assert_eq!(*sockets, 1, "client {client} is twice in {namespace}");
+                }
+                Fact::Disconnected { client, namespace, .. } => {
+                    let sockets = open.get_mut(&(*client, namespace.as_str()));
+                    let sockets = sockets.filter(|sockets| **sockets == 1);
+                    *sockets.expect("only what joined ends, and once") -= 1;
+                }
+                Fact::Outcome { .. } => {}
+            }
+        }
+        open.retain(|_, sockets| *sockets > 0);
+        assert!(open.is_empty(), "sockets whose end nobody heard of: {open:?}");
+        let mut tokens: Vec<_> = self.outcomes().iter().map(|(token, _)| *token).collect();
+        tokens.sort_unstable();
+        assert_eq!(tokens, (0..self.tokens).collect::<Vec<_>>(), "each wish has one outcome");
+    }
+}
+
+/// What is kept of a socket.
+pub(crate) struct Data {
+    client: usize,
+    panics_at_end: bool,
+}
+
+pub(crate) struct TestApplication {
+    log: Log,
+    /// An answer with this token makes it panic.
+    panics_at: Option<u64>,
+    pub(crate) shard: usize,
+}
+
+impl TestApplication {
+    pub(crate) fn new(log: Log, shard: usize) -> Self {
+        Self { log, panics_at: None, shard }
+    }
+
+    fn note(&self, fact: Fact) {
+        self.log.borrow_mut().all.push(fact);
+    }
+
+    fn token(&self) -> u64 {
+        let mut log = self.log.borrow_mut();
+        log.tokens += 1;
+        log.tokens - 1
+    }
+
+    /// A wish that was not carried out has its outcome at once.
+    fn wished(&self, token: u64, result: Result<(), EmitError>) {
+        if let Err(error) = result {
+            self.note(Fact::Outcome { token, outcome: Outcome::Refused(error) });
+        }
+    }
+
+    fn event(&mut self, cx: &mut Context<'_, Data>, socket: SocketKey, args: &Args<'_>) {
+        let words: Vec<String> = args.elements().map(word).collect();
+        let first = words.get(1).map_or("", String::as_str);
+        let ms = Duration::from_millis(first.parse().unwrap_or(1_000));
+        let Attachments::List(attachments) = args.attachments() else { return };
+        let raw = args.raw().as_bytes();
+        let to = |audience| Broadcast::new(Packet::new(raw, attachments), audience);
+        let in_room = || Audience::rooms(vec![Room::text(first.as_bytes())]);
+        match words[0].as_str() {
+            "echo" => _ = cx.emit(socket, raw, attachments, false),
+            "echo-volatile" => _ = cx.emit(socket, raw, attachments, true),
+            "all" => _ = cx.broadcast(socket, to(Audience::all())),
+            "local" => {
+                _ = cx.broadcast(socket, Broadcast { local: true, ..to(Audience::all()) });
+            }
+            "volatile" => {
+                _ = cx.broadcast(socket, Broadcast { volatile: true, ..to(Audience::all()) });
+            }
+            "others" => {
+                let own = cx.id(socket).expect("a socket that speaks has an id");
+                _ = cx.broadcast(socket, to(Audience::all().except(Room::Socket(own))));
+            }
+            "room" => _ = cx.broadcast(socket, to(in_room())),
+            "join" => _ = cx.join(socket, &Room::text(first.as_bytes())),
+            "leave" => _ = cx.leave(socket, &Room::text(first.as_bytes())),
+            "farewell" => {
+                _ = cx.broadcast(socket, to(Audience::all()));
+                cx.disconnect(socket, first == "close");
+            }
+            "out" => cx.disconnect(socket, false),
+            "shut" => cx.disconnect(socket, true),
+            "ask" => {
+                let token = self.token();
+                self.wished(token, cx.emit_with_ack(socket, raw, attachments, ms, token));
+            }
+            "ask-all" | "ask-room" | "ask-others" => {
+                let room = words.get(2).map_or("", String::as_str);
+                let audience = match words[0].as_str() {
+                    "ask-all" => Audience::all(),
+                    "ask-room" => Audience::rooms(vec![Room::text(room.as_bytes())]),
+                    _ => {
+                        let own = cx.id(socket).expect("a socket that speaks has an id");
+                        Audience::all().except(Room::Socket(own))
+                    }
+                };
+                let token = self.token();
+                self.wished(token, cx.broadcast_with_ack(socket, to(audience), ms, token));
+            }
+            "panic" => panic!("as the client wished"),
+            "panic-at-answer" => {
+                let token = self.token();
+                self.panics_at = Some(token);
+                self.wished(token, cx.emit_with_ack(socket, raw, attachments, ms, token));
+            }
+            "panic-at-end" => {
+                if let Some(data) = cx.data_mut(socket) {
+                    data.panics_at_end = true;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Application for TestApplication {
+    type Data = Data;
+
+    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Result<Data, Refusal> {
+        let mut client = usize::MAX;
+        for (key, value) in request.auth.map(json::members).into_iter().flatten() {
+            if json::string_is(key, "panic") {
+                panic!("as the client wished");
+            }
+            if json::string_is(key, "refuse") {
+                let message = "not you".to_owned();
+                return Err(Refusal { message, data: Some(value.to_owned()) });
+            }
+            if json::string_is(key, "n") {
+                client = value.parse().expect("a client's number");
+            }
+        }
+        Ok(Data { client, panics_at_end: false })
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_, Data>, happening: Happening<'_>) {
+        match happening {
+            Happening::Connected(socket) => {
+                let client = cx.data(socket).map_or(0, |data| data.client);
+                let namespace = cx.namespace(socket).to_owned();
+                self.note(Fact::Connected { client, namespace });
+                assert!(client < 1_000_000, "as the client wished");
+            }
+            Happening::Event { socket, args, ack } => {
+                self.event(cx, socket, &args);
+                if let (Some(ack), Attachments::List(list)) = (ack, args.attachments()) {
+                    _ = cx.acknowledge(socket, ack, args.raw().as_bytes(), list);
+                }
+            }
+            Happening::Acknowledged { token, answer } => {
+                let outcome = match answer {
+                    Answer::Args(args) => Outcome::Args(args.raw().to_owned()),
+                    Answer::Timeout => Outcome::Timeout,
+                    Answer::Disconnected => Outcome::Disconnected,
+                    Answer::Broadcast(answers) => Outcome::Broadcast(answers),
+                };
+                self.note(Fact::Outcome { token, outcome });
+                assert_ne!(self.panics_at, Some(token), "as the client wished");
+            }
+            Happening::Disconnected { socket, reason } => {
+                let data = cx.data(socket).expect("its data is still there");
+                let (client, panics) = (data.client, data.panics_at_end);
+                let namespace = cx.namespace(socket).to_owned();
+                assert_eq!(cx.rooms(socket).count(), 0, "it is in no room any more");
+                let gone = cx.emit(socket, b"[\"gone\"]", &[] as &[Bytes], false);
+                assert_eq!(gone, Err(EmitError::Gone), "nothing reaches it");
+                self.note(Fact::Disconnected { client, namespace, reason });
+                assert!(!panics, "as the client wished");
+            }
+        }
+    }
+}
+
+/// A string's contents, or the text of anything else.
+fn word(raw: &str) -> String {
+    match json::kind(raw) {
+        json::Kind::String => String::from_utf8_lossy(&json::unescape(raw)).into_owned(),
+        _ => raw.to_owned(),
+    }
+}

@@ -1,0 +1,417 @@
+//! An instance on virtual time: hubs, the sockets between them and their clients, and a seeded
+//! choice of what happens next.
+//!
+//! Owns every interleaving that a real machine could produce: which shard runs, how much it reads,
+//! what it writes before a socket refuses more, when an effect arrives. Effects from one shard to
+//! another stay in order; a shard that nobody woke sleeps. Does not own what clients say.
+
+mod application;
+mod client;
+mod random;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use relay_hub::{
+    Broadcast, Cluster, Effect, Handshake, Hub, Instance, Key, Limits, MemoryBudget, Output,
+};
+
+pub(crate) use application::{Fact, Log, Outcome, TestApplication};
+pub(crate) use client::{Answering, Client, Event, Reading};
+pub(crate) use random::{Random, seeds};
+
+/// The namespaces of every simulated instance.
+pub(crate) const NAMESPACES: [&str; 2] = ["/", "/other"];
+
+/// What the cluster was handed: the namespace and the arguments.
+type Published = Rc<RefCell<Vec<(String, Broadcast)>>>;
+
+struct Recorder(Published);
+
+impl Cluster for Recorder {
+    fn publish(&mut self, namespace: &str, broadcast: &Broadcast) {
+        self.0.borrow_mut().push((namespace.to_owned(), broadcast.clone()));
+    }
+}
+
+/// A shard's hub and what is on its way to it.
+struct Shard {
+    hub: Hub<TestApplication>,
+    /// Effects by the shard that sent them.
+    inbox: Vec<VecDeque<Effect>>,
+    /// Somebody said that there is something to do.
+    woken: bool,
+    /// It found no credit and sleeps until it is woken.
+    starved: bool,
+    /// Connections that were dirty when a flush gave way.
+    rest: VecDeque<Key>,
+    /// The client in each slot.
+    peers: Vec<Option<usize>>,
+}
+
+/// An instance and its clients.
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) random: Random,
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) log: Log,
+    pub(crate) published: Published,
+    shards: Vec<Shard>,
+}
+
+impl World {
+    pub(crate) fn new(limits: Limits, shards: usize, seed: u64) -> Self {
+        limits.check().expect("the bounds agree with each other");
+        let instance = Instance::new(limits, &NAMESPACES, shards, 7);
+        let log = Log::default();
+        let published = Published::default();
+        let hub = |shard: usize| {
+            let application = TestApplication::new(log.clone(), shard);
+            let cluster = Box::new(Recorder(published.clone()));
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&(seed ^ (shard as u64) << 56).to_le_bytes());
+            Shard {
+                hub: Hub::new(instance.clone(), shard, bytes, application, cluster),
+                inbox: (0..shards).map(|_| VecDeque::new()).collect(),
+                woken: false,
+                starved: false,
+                rest: VecDeque::new(),
+                peers: Vec::new(),
+            }
+        };
+        let shards = (0..shards).map(hub).collect();
+        let clients = Vec::new();
+        let random = Random::new(seed);
+        Self { now: 1_000, random, clients, log, published, shards, instance }
+    }
+
+    /// Opens a connection on a shard; it has joined no namespace.
+    pub(crate) fn open(&mut self, shard: usize) -> usize {
+        let handshake = Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let id = self.clients.len();
+        let key = self.shards[shard].hub.open(self.now, handshake);
+        let peers = &mut self.shards[shard].peers;
+        if peers.len() <= key.slot() {
+            peers.resize(key.slot() + 1, None);
+        }
+        peers[key.slot()] = Some(id);
+        self.clients.push(Client::new(id, shard, key));
+        self.carry_out(shard);
+        id
+    }
+
+    /// Opens a connection that joins `/`.
+    pub(crate) fn join(&mut self, shard: usize) -> usize {
+        let id = self.open(shard);
+        self.clients[id].connect("/");
+        self.settle();
+        assert!(self.clients[id].is_joined("/"), "client {id} joined");
+        id
+    }
+
+    pub(crate) fn hub(&self, shard: usize) -> &Hub<TestApplication> {
+        &self.shards[shard].hub
+    }
+
+    pub(crate) fn memory(&self) -> &MemoryBudget {
+        self.instance.memory()
+    }
+
+    /// A gauge or counter, all shards together.
+    pub(crate) fn stat(&self, of: impl Fn(&relay_hub::Stats) -> u64) -> u64 {
+        self.shards.iter().map(|shard| of(shard.hub.stats())).sum()
+    }
+
+    /// Runs everything that can run without time passing, in a random interleaving.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..2_000_000 {
+            let busy: Vec<_> = (0..self.shards.len()).filter(|&it| self.is_busy(it)).collect();
+            let reading: Vec<_> =
+                (0..self.clients.len()).filter(|&it| self.clients[it].has_work()).collect();
+            match self.random.below(busy.len() + reading.len().min(busy.len() + 2)) {
+                None => return self.check_rest(),
+                Some(choice) if choice < busy.len() => self.pass(busy[choice]),
+                Some(_) => {
+                    for id in reading {
+                        if self.random.one_in(2) {
+                            self.client_reads(id);
+                        }
+                    }
+                }
+            }
+        }
+        panic!("the instance finds no rest");
+    }
+
+    /// Nothing that could go on waits for a wake-up that never came.
+    fn check_rest(&self) {
+        for (index, shard) in self.shards.iter().enumerate() {
+            assert!(!shard.hub.is_behind(), "shard {index} sleeps behind the order");
+            let unread = self.unread(index).next();
+            assert!(unread.is_none(), "shard {index} sleeps without credit over {unread:?}");
+        }
+        if self.shards.iter().all(|shard| shard.hub.outbox_bytes() == 0) {
+            for shard in &self.shards {
+                assert_eq!(shard.hub.outstanding_bytes(), 0, "a weight that nobody lifts");
+            }
+            let held = self.stat(|stats| stats.senders_held_now.get());
+            assert_eq!(held, 0, "a sender is held, and nothing of it waits");
+        }
+    }
+
+    /// Clients of a shard that have sent what was not read, and may be read.
+    fn unread(&self, shard: usize) -> impl Iterator<Item = usize> {
+        let of = move |(id, client): (usize, &Client)| {
+            (client.shard == shard && client.is_readable()).then_some(id)
+        };
+        self.clients.iter().enumerate().filter_map(of)
+    }
+
+    fn is_busy(&self, shard: usize) -> bool {
+        let it = &self.shards[shard];
+        it.woken
+            || !it.rest.is_empty()
+            || it.inbox.iter().any(|from| !from.is_empty())
+            || self.clients.iter().any(|client| client.shard == shard && client.is_writable())
+            || (!it.starved && self.unread(shard).next().is_some())
+    }
+
+    /// One pass of a shard; each part may be left out or cut short.
+    fn pass(&mut self, shard: usize) {
+        self.take_effects(shard);
+        if self.random.one_in(2) {
+            self.shards[shard].woken = false;
+            self.catch_up(shard);
+        }
+        self.notice_writable(shard);
+        let unread: Vec<_> = self.unread(shard).collect();
+        for id in unread {
+            if self.random.one_in(2) && !self.read(id) {
+                break;
+            }
+        }
+        self.shards[shard].hub.relieve_memory(self.now);
+        self.carry_out(shard);
+        self.flush(shard);
+    }
+
+    fn take_effects(&mut self, shard: usize) {
+        for from in 0..self.shards.len() {
+            while self.random.one_in(2) {
+                let Some(effect) = self.shards[shard].inbox[from].pop_front() else { break };
+                self.shards[shard].hub.effect(self.now, effect);
+                self.carry_out(shard);
+            }
+        }
+    }
+
+    /// Lets a shard work off the order.
+    pub(crate) fn catch_up(&mut self, shard: usize) {
+        self.shards[shard].hub.catch_up(self.now);
+        self.carry_out(shard);
+    }
+
+    fn notice_writable(&mut self, shard: usize) {
+        for id in 0..self.clients.len() {
+            if self.clients[id].shard == shard && self.clients[id].is_writable() {
+                self.clients[id].refused = false;
+                let key = self.clients[id].key;
+                self.shards[shard].hub.writable(key);
+            }
+        }
+    }
+
+    /// One read call: some of what a client sent. `false` if the shard has no credit.
+    pub(crate) fn read(&mut self, id: usize) -> bool {
+        let Client { shard, key, .. } = self.clients[id];
+        let read_bytes = self.instance.limits().read_bytes;
+        if !self.shards[shard].hub.may_read() {
+            self.shards[shard].starved = true;
+            return false;
+        }
+        if !self.clients[id].is_readable() {
+            return true;
+        }
+        match self.clients[id].take_sent(read_bytes, &mut self.random) {
+            Some(mut bytes) => self.shards[shard].hub.receive(self.now, key, &mut bytes),
+            None => {
+                self.clients[id].is_gone = true;
+                self.shards[shard].hub.transport_ended(self.now, key, false);
+            }
+        }
+        self.carry_out(shard);
+        true
+    }
+
+    /// Reads everything that one client has sent, and writes and catches up nothing.
+    pub(crate) fn read_all(&mut self, id: usize) {
+        while self.clients[id].is_readable() {
+            assert!(self.read(id), "the shard has credit");
+        }
+    }
+
+    /// Writes dirty connections; whatever is left when the slice ends waits in the rest.
+    pub(crate) fn flush(&mut self, shard: usize) {
+        while let Some(key) = self.shards[shard].hub.dirty() {
+            self.shards[shard].rest.push_back(key);
+        }
+        let mut turns = self.shards[shard].rest.len();
+        if self.random.one_in(4) {
+            turns = self.random.up_to(turns);
+        }
+        for _ in 0..turns {
+            if let Some(key) = self.shards[shard].rest.pop_front() {
+                self.write(shard, key);
+            }
+        }
+        self.carry_out(shard);
+    }
+
+    fn write(&mut self, shard: usize, key: Key) {
+        let Some(id) = self.peer(shard, key) else { return };
+        let hub = &mut self.shards[shard].hub;
+        let Some(outbox) = hub.outbox(key) else { return };
+        let mut offered = Vec::with_capacity(outbox.bytes());
+        for frame in outbox.frames() {
+            offered.extend_from_slice(frame.bytes());
+        }
+        let offered = &offered[outbox.written()..];
+        if offered.is_empty() {
+            return;
+        }
+        let taken = self.clients[id].offer(offered);
+        let all = taken == offered.len();
+        hub.wrote(self.now, key, taken);
+        if !all {
+            self.clients[id].refused = true;
+            self.shards[shard].hub.write_blocked(self.now, key);
+        }
+    }
+
+    fn peer(&self, shard: usize, key: Key) -> Option<usize> {
+        let id = (*self.shards[shard].peers.get(key.slot())?)?;
+        (self.clients[id].key == key).then_some(id)
+    }
+
+    /// A client reads what its socket holds and does what it does about it.
+    pub(crate) fn client_reads(&mut self, id: usize) {
+        let client = &mut self.clients[id];
+        client.read(&mut self.random);
+    }
+
+    /// Does what a hub asked for.
+    fn carry_out(&mut self, shard: usize) {
+        while let Some(output) = self.shards[shard].hub.output() {
+            match output {
+                Output::Effect { shard: to, effect } => {
+                    self.shards[to].inbox[shard].push_back(effect);
+                }
+                Output::Wake { shard: to } => {
+                    self.shards[to].starved = false;
+                }
+                Output::Hold(key) => self.with_peer(shard, key, |client| client.held = true),
+                Output::Read(key) => self.with_peer(shard, key, |client| client.held = false),
+                Output::Finish(key) => self.with_peer(shard, key, |client| client.finished = true),
+                Output::Drop(key) => {
+                    self.with_peer(shard, key, |client| client.dropped = true);
+                    self.shards[shard].peers[key.slot()] = None;
+                }
+            }
+        }
+        if self.shards[shard].hub.take_placed() {
+            for (other, it) in self.shards.iter_mut().enumerate() {
+                it.woken |= other != shard;
+            }
+        }
+        let it = &mut self.shards[shard];
+        it.hub.assert_consistent();
+        while let Some(key) = it.hub.dirty() {
+            it.rest.push_back(key);
+        }
+    }
+
+    fn with_peer(&mut self, shard: usize, key: Key, act: impl FnOnce(&mut Client)) {
+        let id = self.peer(shard, key).expect("outputs name live connections");
+        act(&mut self.clients[id]);
+    }
+
+    /// Lets `ms` pass; whatever is due happens at its time.
+    pub(crate) fn advance(&mut self, ms: u64) {
+        self.advance_with(ms, |_| false);
+    }
+
+    /// The same, while the kernel still holds unread bytes of some clients.
+    pub(crate) fn advance_with(&mut self, ms: u64, is_unread: impl Fn(usize) -> bool) {
+        let until = self.now + ms;
+        loop {
+            let due = self.shards.iter().filter_map(|shard| shard.hub.deadline()).min();
+            let Some(due) = due.filter(|&due| due <= until) else { break };
+            self.now = self.now.max(due);
+            for shard in 0..self.shards.len() {
+                let Shard { hub, peers, .. } = &mut self.shards[shard];
+                hub.handle_deadlines(self.now, |key| peers[key.slot()].is_some_and(&is_unread));
+                self.carry_out(shard);
+            }
+            self.settle();
+        }
+        self.now = until;
+    }
+
+    /// Delivers a broadcast of another instance.
+    pub(crate) fn remote(&mut self, shard: usize, namespace: &str, broadcast: Broadcast) {
+        self.shards[shard].hub.remote(self.now, namespace, broadcast).expect("within the bounds");
+        self.carry_out(shard);
+    }
+
+    /// Stops the instance.
+    pub(crate) fn shut_down(&mut self) {
+        for shard in 0..self.shards.len() {
+            self.shards[shard].hub.shut_down(self.now);
+            self.carry_out(shard);
+        }
+    }
+
+    /// Ends whatever is left and checks what must hold after every run: each socket that was told
+    /// of ended once, each connection for one reason, and nothing is held for anybody.
+    pub(crate) fn finish(mut self) {
+        for client in &mut self.clients {
+            client.reading = Reading::All;
+        }
+        self.shut_down();
+        self.settle();
+        self.advance(60_000);
+        for (id, client) in self.clients.iter().enumerate() {
+            assert!(client.dropped, "the connection of client {id} is over");
+        }
+        self.log.borrow().check_ends();
+        let ends: u64 = relay_hub::EndReason::ALL
+            .iter()
+            .filter(|reason| reason.end().wire != relay_hub::WireEnd::Namespace)
+            .map(|reason| self.stat(|stats| stats.ends[reason.index()].get()))
+            .sum();
+        assert_eq!(ends, self.clients.len() as u64, "each connection ended for one reason");
+        for (name, value) in [
+            ("connections", self.stat(|stats| stats.connections.get())),
+            ("sockets", self.stat(|stats| stats.sockets.get())),
+            ("rooms", self.stat(|stats| stats.rooms.get())),
+            ("senders held", self.stat(|stats| stats.senders_held_now.get())),
+        ] {
+            assert_eq!(value, 0, "gauge: {name}");
+        }
+        for shard in &self.shards {
+            assert!(shard.hub.sockets().is_empty(), "sockets are left");
+        }
+        let instance = self.instance.clone();
+        let step = instance.limits().memory_step_bytes * self.shards.len();
+        assert!(instance.memory().used() < step, "{} bytes are held", instance.memory().used());
+        for shard in &mut self.shards {
+            shard.hub.relieve_memory(self.now);
+        }
+        drop(self);
+        assert_eq!(instance.memory().used(), 0, "bytes are held for nobody");
+    }
+}
