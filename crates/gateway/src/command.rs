@@ -154,6 +154,7 @@ mod tests {
     use super::{Destination, Refused, Routing, rooms};
     use relay_hub::{Limits, Room};
 
+    #[expect(clippy::needless_pass_by_value, reason = "a table reads better without borrows")]
     fn check(data: &str, expect: Result<Destination, Refused>) {
         assert_eq!(Routing::read(data).destination(&Limits::default()), expect, "{data}");
     }

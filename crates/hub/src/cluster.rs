@@ -6,7 +6,7 @@ use crate::broadcast::Broadcast;
 ///
 /// Guarantees that an implementation may rely on: each broadcast that this instance accepted and
 /// that is not local is handed over exactly once, by the shard that accepted it, in that shard's
-/// order, after it took its place in the order of the instance; a broadcast that came from another
+/// order, as it takes its place in the order of the instance; a broadcast that came from another
 /// instance ([`crate::Hub::remote`]) is never handed over.
 /// Nothing waits for an implementation: it takes its copy and returns.
 pub trait Cluster {

@@ -67,6 +67,8 @@ pub(crate) struct Connection {
     pub(crate) scheduled: u64,
     pub(crate) stage: Stage,
     pub(crate) joined: bool,
+    /// Its close frame came: once ours is written nothing is left to wait for.
+    pub(crate) close_received: bool,
     /// Its socket refused bytes and has not said that it takes more.
     pub(crate) blocked: bool,
     /// It took no byte for so long that it weighs on no sender.

@@ -117,6 +117,8 @@ impl<D> Core<D> {
     }
 
     fn close(&mut self, key: Key, code: Option<u16>) {
+        // What it sends is void from now on, but its end must be seen.
+        self.read_again(key);
         let mut bytes = Vec::with_capacity(4);
         write_close(&mut bytes, code, "");
         let frame = self.frame(bytes);
@@ -126,9 +128,18 @@ impl<D> Core<D> {
             connection.stage = Stage::Closing;
             connection.deadline = until;
             connection.decoder = None;
-            connection.transport = None;
         }
         self.schedule(key);
+    }
+
+    /// The peer's close frame: with ours on the wire the closing handshake is over, and the server
+    /// ends the TCP connection at once (RFC 6455 §7.1.1).
+    pub(crate) fn close_received(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.close_received = true;
+        if connection.stage == Stage::Closing && connection.outbox.is_empty() {
+            self.drop_connection(key);
+        }
     }
 
     /// Forgets a connection; the server drops its socket.
@@ -147,6 +158,7 @@ impl<D> Core<D> {
         let Some(connection) = self.connections.get_mut(key) else { return };
         self.memory.sub(std::mem::take(&mut connection.partial_bytes));
         connection.decoder = None;
+        connection.transport.take_if(|transport| transport.buffered_bytes() > 0);
         connection.partial_since = NEVER;
     }
 
@@ -177,12 +189,11 @@ impl<D> Core<D> {
     /// Past the budget: ends those who hold what is oldest, until this shard's part of the excess
     /// is freed. While a frame is shared, ending others frees nothing.
     pub(crate) fn relieve_memory(&mut self) {
-        let excess = self.instance.memory().excess();
-        if excess == 0 {
+        let part = self.excess_here();
+        if part == 0 {
             return;
         }
         self.memory.publish();
-        let part = excess.div_ceil(self.instance.shards());
         let goal = self.memory.used().saturating_sub(part);
         let mut holders: Vec<_> = self
             .connections
@@ -198,6 +209,19 @@ impl<D> Core<D> {
             self.drop_connection(key);
         }
         self.memory.publish();
+    }
+
+    /// This shard's part of what the process holds beyond its budget: as large as its part of the
+    /// whole. A shard that holds no more than an even share ends nobody for the others' sake.
+    fn excess_here(&self) -> usize {
+        let budget = self.instance.memory();
+        let (excess, here) = (budget.excess(), self.memory.used());
+        let beyond_share = here.saturating_sub(budget.max() / self.instance.shards());
+        if excess == 0 || beyond_share == 0 {
+            return 0;
+        }
+        let part = (excess as u128 * here as u128).div_ceil(budget.used().max(1) as u128);
+        beyond_share.min(usize::try_from(part).unwrap_or(usize::MAX))
     }
 }
 

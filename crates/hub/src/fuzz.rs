@@ -45,7 +45,10 @@ impl<A: Application> Hub<A> {
             // What is overdue only because bytes were not read yet is looked at again at once.
             let due = connection.next_deadline(stall_ms).max(core.now + 1);
             assert!(connection.scheduled <= due, "{key:?} is not looked at in time");
-            assert_eq!(is_open, connection.transport.is_some(), "the transport of {key:?}");
+            let transport = connection.transport.as_ref();
+            let partial = transport.map(crate::connection::Transport::buffered_bytes);
+            assert!(!is_open || partial.is_some(), "the transport of {key:?}");
+            assert!(is_open || partial.unwrap_or(0) == 0, "{key:?} holds what it will not read");
             assert_eq!(is_open, connection.decoder.is_some(), "the decoder of {key:?}");
             assert!(is_open || connection.sockets.is_empty(), "sockets of {key:?} have ended");
         }

@@ -145,6 +145,7 @@ impl<A: Application> Hub<A> {
             scheduled: NEVER,
             stage: Stage::Open,
             joined: false,
+            close_received: false,
             blocked: false,
             stalled: false,
             dirty: false,
@@ -369,7 +370,11 @@ impl<A: Application> Hub<A> {
         let Some(connection) = core.connections.get_mut(key) else { return };
         connection.outbox = outbox;
         if connection.stage == Stage::Closing && connection.outbox.is_empty() {
-            core.outputs.push_back(Output::Finish(key));
+            if connection.close_received {
+                core.drop_connection(key);
+            } else {
+                core.outputs.push_back(Output::Finish(key));
+            }
         }
     }
 

@@ -26,7 +26,7 @@ impl SocketId {
     /// The shard that owns the socket.
     #[must_use]
     pub fn shard(self) -> usize {
-        (self.0 >> 106) as u8 as usize
+        (self.0 >> 106) as usize & 0xff
     }
 
     pub(crate) fn slot(self) -> usize {

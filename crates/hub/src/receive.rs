@@ -34,7 +34,8 @@ impl<A: Application> Hub<A> {
             Transport::WebSocket(decoder) => self.read_frames(key, decoder, input),
         }
         if let Some(connection) = self.core().connections.get_mut(key)
-            && connection.stage == Stage::Open
+            // A closing connection is read for its close frame alone; half a message is freed.
+            && (connection.stage == Stage::Open || transport.buffered_bytes() == 0)
         {
             connection.transport = Some(transport);
         }
@@ -53,13 +54,16 @@ impl<A: Application> Hub<A> {
             };
             let consumed = step.consumed;
             let Some(frame) = step.event else { return };
-            self.on_frame(key, frame);
-            self.settle();
-            // What a connection says after its end counts no more.
-            match self.core().connections.get(key) {
-                Some(connection) if connection.stage == Stage::Open => {}
-                _ => return,
+            // What a connection says after its end counts no more, but for its close frame.
+            match self.core().connections.get(key).map(|connection| connection.stage) {
+                Some(Stage::Open) => self.on_frame(key, frame),
+                Some(Stage::Closing) if matches!(frame, Frame::Close(_)) => {
+                    self.core().close_received(key);
+                }
+                Some(Stage::Closing) => {}
+                None => return,
             }
+            self.settle();
             input = &mut std::mem::take(&mut input)[consumed..];
         }
     }
@@ -75,6 +79,7 @@ impl<A: Application> Hub<A> {
             Frame::Pong(_) => {}
             Frame::Close(close) => {
                 let code = close.map(|close| close.code);
+                self.core().close_received(key);
                 self.core().end_connection_with(key, EndReason::TransportClose, code);
             }
         }
@@ -129,8 +134,8 @@ impl<A: Application> Hub<A> {
     }
 
     fn on_packet(&mut self, key: Key, packet: Packet<'_>) {
-        let namespace = packet.namespace;
-        if let Body::Connect { auth } = packet.body {
+        let Packet { namespace, body } = packet;
+        if let Body::Connect { auth } = body {
             return self.on_connect(key, namespace, auth);
         }
         let Some(socket) = self.core().socket_of(key, namespace) else {
@@ -140,7 +145,7 @@ impl<A: Application> Hub<A> {
             }
             return;
         };
-        match packet.body {
+        match body {
             Body::Disconnect => {
                 let reason = EndReason::ClientNamespaceDisconnect;
                 self.core().stats.ends[reason.index()].add(1);

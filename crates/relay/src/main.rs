@@ -1,12 +1,13 @@
 //! The gateway as a program: settings, wiring, signals.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use relay::routes::Sources;
-use relay::settings::Settings;
+use relay::settings::{Settings, variables};
 use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
 use relay_hub::{Instance, Limits};
 use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind};
@@ -21,18 +22,21 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(errors) => {
             for error in errors {
-                eprintln!("relay: {error}");
+                say(&error);
             }
             ExitCode::FAILURE
         }
     }
 }
 
+/// A line for the operator. Where nobody reads it, it is lost: that ends nothing.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "relay: {line}");
+}
+
 fn run() -> Result<(), Vec<String>> {
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
-    let vars = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = Settings::read(vars)?;
+    let settings = Settings::read(variables()?.into_iter())?;
     let limits = Limits::default();
     limits.check().map_err(|broken| vec![broken.to_owned()])?;
     let descriptors = Descriptors::raise();
@@ -70,11 +74,11 @@ fn run() -> Result<(), Vec<String>> {
         hubs: server.hubs().to_vec(),
         gateways,
     });
-    eprintln!(
-        "relay: listening on {} with {} shards, room for {connections_max} connections",
+    say(&format!(
+        "listening on {} with {} shards, room for {connections_max} connections",
         server.address(),
         settings.shards
-    );
+    ));
     let _ = signals.forever().next();
     server.stop();
     Ok(())

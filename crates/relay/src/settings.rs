@@ -67,6 +67,28 @@ impl Settings {
     }
 }
 
+/// The environment and, behind it, a `.env` file in the working directory; none is no error.
+///
+/// # Errors
+/// The file cannot be read or a line of it is no setting.
+pub fn variables() -> Result<Vec<(String, String)>, Vec<String>> {
+    let mut vars: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let file = match dotenvy::from_path_iter(".env") {
+        Ok(file) => file,
+        Err(error) if error.not_found() => return Ok(vars),
+        Err(error) => return Err(vec![format!(".env: {error}")]),
+    };
+    for line in file {
+        let (name, value) = line.map_err(|error| vec![format!(".env: {error}")])?;
+        if !vars.iter().any(|(set, _)| *set == name) {
+            vars.push((name, value));
+        }
+    }
+    Ok(vars)
+}
+
 fn refused(name: &str) -> Option<String> {
     if is_injected(name) {
         return None;

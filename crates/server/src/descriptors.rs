@@ -20,7 +20,7 @@ impl Descriptors {
         if limits.current != limits.maximum {
             let soft = limits.current;
             limits.current = limits.maximum;
-            if setrlimit(Resource::Nofile, limits.clone()).is_err() {
+            if setrlimit(Resource::Nofile, limits).is_err() {
                 limits.current = soft;
             }
         }

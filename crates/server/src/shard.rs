@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ struct AbortOnPanic(usize);
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("shard {} panicked: the process ends", self.0);
+            let _ = writeln!(io::stderr(), "shard {} panicked: the process ends", self.0);
             std::process::abort();
         }
     }
@@ -88,7 +88,7 @@ pub(crate) fn run<A: Application + 'static>(
 ) {
     let _guard = AbortOnPanic(index);
     if let Err(error) = try_run(index, shared, hub, listener) {
-        eprintln!("shard {index} cannot run: {error}");
+        let _ = writeln!(io::stderr(), "shard {index} cannot run: {error}");
         std::process::abort();
     }
 }
