@@ -100,7 +100,7 @@ let markers = 0;
  * What each of `receivers` has heard of `sender`, and nothing that is still on its way.
  *
  * Silence cannot be waited for. But what one sender sends arrives in order, so a last message to
- * everyone tells that all before it has arrived. The clients' records are emptied.
+ * everyone tells that all before it has arrived. What is told is taken from the records.
  */
 export async function heardOf(sender, ...receivers) {
   const marker = `marker ${++markers}`;
@@ -108,8 +108,7 @@ export async function heardOf(sender, ...receivers) {
   const isMarker = (event) => event[1]?.marker === marker;
   await Promise.all(receivers.map((receiver) => receiver.until(isMarker, marker)));
   return receivers.map((receiver) => {
-    const before = receiver.heard.slice(0, receiver.heard.findIndex(isMarker));
-    receiver.heard = [];
+    const before = receiver.heard.splice(0, receiver.heard.findIndex(isMarker) + 1);
     return before.filter((event) => !event[1]?.marker);
   });
 }

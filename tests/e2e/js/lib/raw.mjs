@@ -51,6 +51,7 @@ export class Session {
     const session = new Session(ws, options);
     // Together: the first frame may come with the 101.
     const first = session.next();
+    first.catch(() => {});
     await within(5000, 'upgrade', (done, fail) => {
       ws.once('open', done);
       ws.once('error', fail);
@@ -159,8 +160,9 @@ export class Tcp {
     socket.on('end', () => this.#end());
   }
 
-  static async open(relay) {
-    const socket = connect(relay.port, '127.0.0.1');
+  /** With `allowHalfOpen` our side stays open when the server has closed its own. */
+  static async open(relay, { allowHalfOpen = false } = {}) {
+    const socket = connect({ port: relay.port, host: '127.0.0.1', allowHalfOpen });
     const tcp = new Tcp(socket);
     await once(socket, 'connect');
     return tcp;
@@ -175,9 +177,9 @@ export class Tcp {
   }
 
   /** Opens a WebSocket by hand; what comes after the 101 is left in `received`. */
-  static async upgrade(relay, path = WEBSOCKET_PATH) {
-    const tcp = await Tcp.open(relay);
-    tcp.write(upgradeRequest({ path }));
+  static async upgrade(relay, options) {
+    const tcp = await Tcp.open(relay, options);
+    tcp.write(upgradeRequest());
     await tcp.until('101', () => tcp.received.includes('\r\n\r\n'));
     const { status } = tcp.answer();
     if (status !== 101) throw new Error(`no upgrade but ${status}`);

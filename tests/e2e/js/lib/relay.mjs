@@ -69,9 +69,9 @@ export class Relay {
   }
 
   /** Starts the gateway and waits until it answers. */
-  static async start({ shards, env = {}, port, wrapper = [] } = {}) {
+  static async start({ shards, env = {}, port, wrapper = [], cwd } = {}) {
     for (let attempt = 1; ; attempt++) {
-      const relay = Relay.launch({ shards, env, port: port ?? (await freePort()), wrapper });
+      const relay = Relay.launch({ shards, env, port: port ?? (await freePort()), wrapper, cwd });
       if (await relay.answers()) return relay;
       await relay.kill();
       if (attempt === START_ATTEMPTS || port !== undefined || !/in use/i.test(relay.output())) {
