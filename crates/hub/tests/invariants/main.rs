@@ -12,4 +12,7 @@ mod memory;
 mod order;
 mod panics;
 mod protocol;
+mod rooms;
 mod sim;
+mod slow;
+mod swarm;

@@ -49,6 +49,22 @@ fn partial_messages_are_covered_and_given_back() {
 }
 
 #[test]
+fn half_a_message_is_given_back_when_the_server_closes() {
+    let mut world = World::new(limits(), 1, 1);
+    let (half, awaiting) = (world.join(0), world.join(0));
+    let text = "452-[\"a\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]";
+    world.clients[awaiting].text(text);
+    world.clients[awaiting].binary(&[0; 30_000]);
+    partial(&mut world, half, 40_000);
+    world.settle();
+    assert!(world.memory().used() >= 70_000);
+    // What is left is the close frames.
+    world.shut_down();
+    assert!(world.memory().used() <= 1_000, "{}", world.memory().used());
+    world.finish();
+}
+
+#[test]
 fn awaited_attachments_are_covered() {
     let mut world = World::new(limits(), 1, 1);
     let id = world.join(0);
@@ -144,6 +160,28 @@ fn the_holders_of_the_oldest_frames_go_first() {
             world.finish();
         });
     }
+}
+
+#[test]
+fn a_shard_that_holds_little_ends_nobody() {
+    seeds(3, |seed| {
+        let mut world = World::new(limits(), 4, seed);
+        let little: Vec<_> = (1..4).map(|shard| world.join(shard)).collect();
+        for &id in &little {
+            partial(&mut world, id, 5_000);
+        }
+        for _ in 0..10 {
+            let id = world.join(0);
+            world.advance(1);
+            partial(&mut world, id, 45_000);
+            world.settle();
+        }
+        let ended = ended(&world);
+        assert!(!ended.is_empty() && ended.len() < 5, "{ended:?}");
+        assert!(little.iter().all(|id| !ended.contains(id)), "{ended:?}");
+        assert!(world.memory().used() <= BUDGET);
+        world.finish();
+    });
 }
 
 /// A frame in many outboxes is charged once: what all of them share is no reason to end anybody.

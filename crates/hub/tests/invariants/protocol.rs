@@ -5,7 +5,7 @@ use std::time::Duration;
 use relay_hub::{EndReason, Limits};
 use relay_websocket::Opcode;
 
-use crate::sim::{World, seeds};
+use crate::sim::{Reading, World, seeds};
 
 /// What a client does, in order.
 enum Say {
@@ -259,6 +259,22 @@ fn who_joins_nothing_in_time_is_closed() {
     }
     assert_eq!(world.hub(0).stats().ends[EndReason::ConnectTimeout.index()].get(), 2);
     assert_eq!(world.clients[left].closed, None, "it joined once, which is enough");
+    world.finish();
+}
+
+#[test]
+fn a_closing_handshake_has_its_time() {
+    let mut world = World::new(Limits::default(), 1, 1);
+    let (answers, silent) = (world.join(0), world.join(0));
+    world.clients[silent].reading = Reading::Nothing;
+    world.shut_down();
+    world.settle();
+    assert!(world.clients[answers].dropped, "both close frames are through");
+    world.advance(4_999);
+    assert!(!world.clients[silent].dropped);
+    world.advance(1);
+    assert!(world.clients[silent].dropped);
+    assert_eq!(world.log.borrow().ends_of(silent), [EndReason::ServerShuttingDown]);
     world.finish();
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use relay_hub::{
     Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, EmitError,
-    EndReason, Happening, Packet, Refusal, Room, SocketKey,
+    EndReason, Happening, Packet, Refusal, Room, SocketId, SocketKey,
 };
 use relay_socketio::json;
 use relay_socketio::{Args, Attachments};
+
+use super::Published;
 
 /// The outcome of an emit or a broadcast with acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,12 +26,29 @@ pub(crate) enum Outcome {
     Refused(EmitError),
 }
 
-/// What the application was told.
+/// A step in the life of a socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    Connected(SocketId),
+    Joined(Room),
+    Left(Room),
+    Disconnected(EndReason),
+}
+
+/// What the application was told and did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Fact {
-    Connected { client: usize, namespace: String },
-    Disconnected { client: usize, namespace: String, reason: EndReason },
-    Outcome { token: u64, outcome: Outcome },
+    /// `at` is the place in the order where it was: how many broadcasts had been placed.
+    Socket {
+        client: usize,
+        namespace: String,
+        change: Change,
+        at: usize,
+    },
+    Outcome {
+        token: u64,
+        outcome: Outcome,
+    },
 }
 
 /// What all shards' applications were told, in order.
@@ -46,7 +65,9 @@ impl Facts {
     /// The reasons for which sockets of a client ended.
     pub(crate) fn ends_of(&self, of: usize) -> Vec<EndReason> {
         let end = |fact: &Fact| match fact {
-            Fact::Disconnected { client, reason, .. } if *client == of => Some(*reason),
+            Fact::Socket { client, change: Change::Disconnected(reason), .. } if *client == of => {
+                Some(*reason)
+            }
             _ => None,
         };
         self.all.iter().filter_map(end).collect()
@@ -64,19 +85,15 @@ impl Facts {
     pub(crate) fn check_ends(&self) {
         let mut open: BTreeMap<(usize, &str), u32> = BTreeMap::new();
         for fact in &self.all {
-            match fact {
-                Fact::Connected { client, namespace } => {
-                    let sockets = open.entry((*client, namespace)).or_default();
-                    *sockets += 1;
-                    assert_eq!(*sockets, 1, "client {client} is twice in {namespace}");
-                }
-                Fact::Disconnected { client, namespace, .. } => {
-                    let sockets = open.get_mut(&(*client, namespace.as_str()));
-                    let sockets = sockets.filter(|sockets| **sockets == 1);
-                    *sockets.expect("only what joined ends, and once") -= 1;
-                }
-                Fact::Outcome { .. } => {}
+            let Fact::Socket { client, namespace, change, .. } = fact else { continue };
+            let sockets = open.entry((*client, namespace)).or_default();
+            match change {
+                Change::Connected(_) => *sockets += 1,
+                Change::Disconnected(_) if *sockets == 1 => *sockets -= 1,
+                Change::Disconnected(_) => panic!("client {client} ends twice in {namespace}"),
+                Change::Joined(_) | Change::Left(_) => {}
             }
+            assert!(*sockets <= 1, "client {client} is twice in {namespace}");
         }
         open.retain(|_, sockets| *sockets > 0);
         assert!(open.is_empty(), "sockets whose end nobody heard of: {open:?}");
@@ -94,14 +111,21 @@ pub(crate) struct Data {
 
 pub(crate) struct TestApplication {
     log: Log,
+    published: Published,
     /// An answer with this token makes it panic.
     panics_at: Option<u64>,
-    pub(crate) shard: usize,
 }
 
 impl TestApplication {
-    pub(crate) fn new(log: Log, shard: usize) -> Self {
-        Self { log, panics_at: None, shard }
+    pub(crate) fn new(log: Log, published: Published) -> Self {
+        Self { log, published, panics_at: None }
+    }
+
+    fn changed(&self, cx: &Context<'_, Data>, socket: SocketKey, change: Change) {
+        let client = cx.data(socket).expect("its data is there").client;
+        let namespace = cx.namespace(socket).to_owned();
+        let at = self.published.borrow().len();
+        self.note(Fact::Socket { client, namespace, change, at });
     }
 
     fn note(&self, fact: Fact) {
@@ -144,8 +168,15 @@ impl TestApplication {
                 _ = cx.broadcast(socket, to(Audience::all().except(Room::Socket(own))));
             }
             "room" => _ = cx.broadcast(socket, to(in_room())),
-            "join" => _ = cx.join(socket, &Room::text(first.as_bytes())),
-            "leave" => _ = cx.leave(socket, &Room::text(first.as_bytes())),
+            "rooms" => {
+                let rooms = words[1..].iter().map(|name| Room::text(name.as_bytes())).collect();
+                _ = cx.broadcast(socket, to(Audience::rooms(rooms)));
+            }
+            "except" => {
+                let room = Room::text(first.as_bytes());
+                _ = cx.broadcast(socket, to(Audience::all().except(room)));
+            }
+            "join" | "leave" => self.seat(cx, socket, words[0] == "join", first),
             "farewell" => {
                 _ = cx.broadcast(socket, to(Audience::all()));
                 cx.disconnect(socket, first == "close");
@@ -185,6 +216,19 @@ impl TestApplication {
     }
 }
 
+impl TestApplication {
+    fn seat(&self, cx: &mut Context<'_, Data>, socket: SocketKey, joins: bool, room: &str) {
+        let room = Room::text(room.as_bytes());
+        if joins {
+            if cx.join(socket, &room).is_ok() {
+                self.changed(cx, socket, Change::Joined(room));
+            }
+        } else if cx.leave(socket, &room) {
+            self.changed(cx, socket, Change::Left(room));
+        }
+    }
+}
+
 impl Application for TestApplication {
     type Data = Data;
 
@@ -208,10 +252,10 @@ impl Application for TestApplication {
     fn handle(&mut self, cx: &mut Context<'_, Data>, happening: Happening<'_>) {
         match happening {
             Happening::Connected(socket) => {
-                let client = cx.data(socket).map_or(0, |data| data.client);
-                let namespace = cx.namespace(socket).to_owned();
-                self.note(Fact::Connected { client, namespace });
-                assert!(client < 1_000_000, "as the client wished");
+                let id = cx.id(socket).expect("a new socket has an id");
+                self.changed(cx, socket, Change::Connected(id));
+                let client = cx.data(socket).map(|data| data.client);
+                assert!(client < Some(1_000_000), "as the client wished");
             }
             Happening::Event { socket, args, ack } => {
                 self.event(cx, socket, &args);
@@ -230,13 +274,11 @@ impl Application for TestApplication {
                 assert_ne!(self.panics_at, Some(token), "as the client wished");
             }
             Happening::Disconnected { socket, reason } => {
-                let data = cx.data(socket).expect("its data is still there");
-                let (client, panics) = (data.client, data.panics_at_end);
-                let namespace = cx.namespace(socket).to_owned();
                 assert_eq!(cx.rooms(socket).count(), 0, "it is in no room any more");
                 let gone = cx.emit(socket, b"[\"gone\"]", &[] as &[Bytes], false);
                 assert_eq!(gone, Err(EmitError::Gone), "nothing reaches it");
-                self.note(Fact::Disconnected { client, namespace, reason });
+                self.changed(cx, socket, Change::Disconnected(reason));
+                let panics = cx.data(socket).is_some_and(|data| data.panics_at_end);
                 assert!(!panics, "as the client wished");
             }
         }

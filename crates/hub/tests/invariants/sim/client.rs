@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use relay_hub::Key;
 use relay_socketio::json;
-use relay_socketio::{Attachments, Body, Decoder, DecoderLimits, Role};
+use relay_socketio::{Attachments, Body, Decoder, DecoderLimits, Packet, Role};
 use relay_websocket::{Event as Frame, Opcode, write_masked_frame};
 
 use super::random::Random;
@@ -199,6 +199,11 @@ impl Client {
             && (!self.socket.is_empty() || (self.finished && !self.hangs_up))
     }
 
+    /// Whether nothing is on its way to it.
+    pub(crate) fn has_read_all(&self) -> bool {
+        self.socket.is_empty() && !self.refused
+    }
+
     /// What one read call gives; `None` at the end.
     pub(crate) fn take_sent(&mut self, max: usize, random: &mut Random) -> Option<Vec<u8>> {
         if self.sent.is_empty() {
@@ -275,12 +280,13 @@ impl Client {
             Err(data) => decoder.binary(data),
         };
         if let Some(packet) = packet.expect("the server's packets are legal") {
-            self.on_packet(packet.namespace, packet.body);
+            self.on_packet(packet);
         }
         self.packets = decoder;
     }
 
-    fn on_packet(&mut self, namespace: &str, body: Body<'_>) {
+    fn on_packet(&mut self, packet: Packet<'_>) {
+        let Packet { namespace, body } = packet;
         let namespace = namespace.to_owned();
         match body {
             Body::Connect { auth } => {

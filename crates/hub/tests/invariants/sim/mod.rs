@@ -6,7 +6,9 @@
 //! another stay in order; a shard that nobody woke sleeps. Does not own what clients say.
 
 mod application;
+mod check;
 mod client;
+pub(crate) mod flood;
 mod random;
 
 use std::cell::RefCell;
@@ -19,15 +21,15 @@ use relay_hub::{
     Broadcast, Cluster, Effect, Handshake, Hub, Instance, Key, Limits, MemoryBudget, Output,
 };
 
-pub(crate) use application::{Fact, Log, Outcome, TestApplication};
-pub(crate) use client::{Answering, Client, Event, Reading};
+pub(crate) use application::{Change, Fact, Log, Outcome, TestApplication};
+pub(crate) use client::{Answering, Client, Reading};
 pub(crate) use random::{Random, seeds};
 
 /// The namespaces of every simulated instance.
 pub(crate) const NAMESPACES: [&str; 2] = ["/", "/other"];
 
 /// What the cluster was handed: the namespace and the arguments.
-type Published = Rc<RefCell<Vec<(String, Broadcast)>>>;
+pub(crate) type Published = Rc<RefCell<Vec<(String, Broadcast)>>>;
 
 struct Recorder(Published);
 
@@ -70,7 +72,7 @@ impl World {
         let log = Log::default();
         let published = Published::default();
         let hub = |shard: usize| {
-            let application = TestApplication::new(log.clone(), shard);
+            let application = TestApplication::new(log.clone(), published.clone());
             let cluster = Box::new(Recorder(published.clone()));
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&(seed ^ (shard as u64) << 56).to_le_bytes());
@@ -145,22 +147,6 @@ impl World {
             }
         }
         panic!("the instance finds no rest");
-    }
-
-    /// Nothing that could go on waits for a wake-up that never came.
-    fn check_rest(&self) {
-        for (index, shard) in self.shards.iter().enumerate() {
-            assert!(!shard.hub.is_behind(), "shard {index} sleeps behind the order");
-            let unread = self.unread(index).next();
-            assert!(unread.is_none(), "shard {index} sleeps without credit over {unread:?}");
-        }
-        if self.shards.iter().all(|shard| shard.hub.outbox_bytes() == 0) {
-            for shard in &self.shards {
-                assert_eq!(shard.hub.outstanding_bytes(), 0, "a weight that nobody lifts");
-            }
-            let held = self.stat(|stats| stats.senders_held_now.get());
-            assert_eq!(held, 0, "a sender is held, and nothing of it waits");
-        }
     }
 
     /// Clients of a shard that have sent what was not read, and may be read.
@@ -373,45 +359,5 @@ impl World {
             self.shards[shard].hub.shut_down(self.now);
             self.carry_out(shard);
         }
-    }
-
-    /// Ends whatever is left and checks what must hold after every run: each socket that was told
-    /// of ended once, each connection for one reason, and nothing is held for anybody.
-    pub(crate) fn finish(mut self) {
-        for client in &mut self.clients {
-            client.reading = Reading::All;
-        }
-        self.shut_down();
-        self.settle();
-        self.advance(60_000);
-        for (id, client) in self.clients.iter().enumerate() {
-            assert!(client.dropped, "the connection of client {id} is over");
-        }
-        self.log.borrow().check_ends();
-        let ends: u64 = relay_hub::EndReason::ALL
-            .iter()
-            .filter(|reason| reason.end().wire != relay_hub::WireEnd::Namespace)
-            .map(|reason| self.stat(|stats| stats.ends[reason.index()].get()))
-            .sum();
-        assert_eq!(ends, self.clients.len() as u64, "each connection ended for one reason");
-        for (name, value) in [
-            ("connections", self.stat(|stats| stats.connections.get())),
-            ("sockets", self.stat(|stats| stats.sockets.get())),
-            ("rooms", self.stat(|stats| stats.rooms.get())),
-            ("senders held", self.stat(|stats| stats.senders_held_now.get())),
-        ] {
-            assert_eq!(value, 0, "gauge: {name}");
-        }
-        for shard in &self.shards {
-            assert!(shard.hub.sockets().is_empty(), "sockets are left");
-        }
-        let instance = self.instance.clone();
-        let step = instance.limits().memory_step_bytes * self.shards.len();
-        assert!(instance.memory().used() < step, "{} bytes are held", instance.memory().used());
-        for shard in &mut self.shards {
-            shard.hub.relieve_memory(self.now);
-        }
-        drop(self);
-        assert_eq!(instance.memory().used(), 0, "bytes are held for nobody");
     }
 }

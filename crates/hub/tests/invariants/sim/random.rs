@@ -33,10 +33,6 @@ impl Random {
         self.below(n) == Some(0)
     }
 
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        std::array::from_fn(|_| self.next().to_le_bytes()[0])
-    }
-
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         let at = self.below(from.len()).expect("something to pick from");
         from[at]
