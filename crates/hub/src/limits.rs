@@ -82,6 +82,8 @@ pub struct Limits {
     pub accepts_per_pass: usize,
     /// Time after which a flush gives way to reads and to fresher outboxes.
     pub flush_slice: Duration,
+    /// The longest turn of the outboxes that an earlier flush did not come to.
+    pub flush_rest_max: Duration,
     /// Kernel send buffer of one socket (`SO_SNDBUF`; the kernel doubles it for its bookkeeping).
     pub kernel_send_bytes: usize,
     /// Pending connections of a listener.
@@ -143,6 +145,7 @@ impl Default for Limits {
             reads_per_pass: 256,
             accepts_per_pass: 32,
             flush_slice: Duration::from_micros(200),
+            flush_rest_max: Duration::from_millis(1),
             kernel_send_bytes: 262_144,
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),
@@ -190,6 +193,7 @@ impl Limits {
                 self.reserved_http_timeout < self.http_head_timeout,
                 "a reserved descriptor must be freed sooner than an ordinary one",
             ),
+            (self.flush_slice <= self.flush_rest_max, "a slice of a flush must fit a turn of it"),
             (self.sender_window_share > 0, "sender_window_share must not be 0"),
             (self.reads_per_pass > 0 && self.accepts_per_pass > 0, "a pass must do something"),
         ];

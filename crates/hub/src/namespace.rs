@@ -22,19 +22,21 @@ struct Seat {
     index: u32,
 }
 
+/// In the order of declaration: a fan-out touches the beginning of every socket.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Socket<D> {
     pub(crate) connection: Key,
+    /// The last fan-out that came by: each socket gets a broadcast once.
+    pub(crate) stamp: u32,
+    /// It left; the application has not been told yet.
+    pub(crate) ended: bool,
     pub(crate) id: SocketId,
     pub(crate) data: D,
     /// Awaited acknowledgements by id.
     #[allow(clippy::box_collection, reason = "8 bytes in every socket, where a map takes 24")]
     pub(crate) acks: Option<Box<BTreeMap<u32, AckFor>>>,
     seats: Vec<Seat>,
-    /// The last fan-out that came by: each socket gets a broadcast once.
-    pub(crate) stamp: u32,
-    /// It left; the application has not been told yet.
-    pub(crate) ended: bool,
 }
 
 impl<D> Socket<D> {

@@ -22,7 +22,9 @@ impl std::fmt::Debug for Key {
     }
 }
 
+/// The generation stands beside the beginning of the value, which is what is touched with it.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<T> {
     generation: u32,
     value: Option<T>,

@@ -365,8 +365,9 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Writes for a slice of time. Fresh outboxes go ahead of the rest, which gets at least as
-    /// much time as everything else in this pass.
+    /// Writes for a slice of time. Fresh outboxes go ahead of the rest, which gets as much time as
+    /// everything else in this pass, within bounds: a pass that was long already (one broadcast to
+    /// very many) must not double.
     fn flush(&mut self, hub: &mut Hub<A>, now: u64, started: Instant) {
         let slice = self.shared.limits().flush_slice;
         let until = Instant::now() + slice;
@@ -382,7 +383,8 @@ impl<A: Application> Shard<A> {
         if self.rest.is_empty() {
             return;
         }
-        let until = Instant::now() + slice.max(started.elapsed());
+        let turn = started.elapsed().clamp(slice, self.shared.limits().flush_rest_max);
+        let until = Instant::now() + turn;
         written = 0;
         while let Some(key) = self.rest.pop_front() {
             self.write(hub, now, key);
