@@ -4,14 +4,13 @@
 //! randomness or IO can reach it through its dependencies.
 //!
 //! It owns the packet grammar, session ids, the open packet, the verification of handshakes, the
-//! heartbeat and the reasons for which a connection ends. It does not own transports (WebSocket
+//! heartbeat. It does not own transports (WebSocket
 //! frames, HTTP), the table of sessions, or what a message contains.
 
 pub mod handshake;
 pub mod heartbeat;
 pub mod open;
 pub mod packet;
-pub mod reason;
 pub mod sid;
 
 #[doc(hidden)]
@@ -21,5 +20,4 @@ pub use handshake::{Enabled, HandshakeError, Query, Request, Transport, Verified
 pub use heartbeat::{Action, Heartbeat, HeartbeatConfig};
 pub use open::Open;
 pub use packet::{Packet, PacketError, PacketType, decode_text};
-pub use reason::CloseReason;
 pub use sid::SessionId;

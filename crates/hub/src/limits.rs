@@ -100,10 +100,6 @@ pub struct Limits {
     pub reserved_http_timeout: Duration,
     /// Time for the closing handshake before the TCP connection is dropped.
     pub close_timeout: Duration,
-    /// A shard that finished no pass for this long is stuck.
-    pub shard_stuck: Duration,
-    /// Time from the signal to end until the process is gone, whatever still waits.
-    pub stop_timeout: Duration,
 
     // ---- Metrics -----------------------------------------------------------------------------
     /// Distinct values of the label `type`; later ones count as `otro`.
@@ -154,8 +150,6 @@ impl Default for Limits {
             reserved_descriptors: 64,
             reserved_http_timeout: Duration::from_secs(2),
             close_timeout: Duration::from_secs(5),
-            shard_stuck: Duration::from_secs(5),
-            stop_timeout: Duration::from_secs(10),
             metric_types_max: 100,
             metric_type_bytes_max: 64,
         }

@@ -129,15 +129,6 @@ impl Server {
         &self.hubs
     }
 
-    /// Whether every shard finished a pass lately.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let oldest = self.shared.now().saturating_sub(
-            u64::try_from(self.shared.limits().shard_stuck.as_millis()).unwrap_or(u64::MAX),
-        );
-        self.shared.mailboxes.iter().all(|mailbox| mailbox.last_pass() >= oldest)
-    }
-
     /// Closes every connection and ends the threads; returns when they are gone.
     pub fn stop(self) {
         self.shared.stopping.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -1,7 +1,6 @@
 //! What other shards tell one shard, and how it is woken.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use relay_hub::Effect;
@@ -13,8 +12,6 @@ use tokio::sync::Notify;
 pub(crate) struct Mailbox {
     effects: Mutex<VecDeque<Effect>>,
     notify: Notify,
-    /// When the shard last finished a pass, in milliseconds of the server's clock.
-    last_pass: AtomicU64,
 }
 
 impl Mailbox {
@@ -33,13 +30,5 @@ impl Mailbox {
 
     pub(crate) async fn woken(&self) {
         self.notify.notified().await;
-    }
-
-    pub(crate) fn passed(&self, now: u64) {
-        self.last_pass.store(now, Ordering::Relaxed);
-    }
-
-    pub(crate) fn last_pass(&self) -> u64 {
-        self.last_pass.load(Ordering::Relaxed)
     }
 }

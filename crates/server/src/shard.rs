@@ -23,6 +23,9 @@ use crate::Shared;
 use crate::flush::Gather;
 use crate::http::{Door, OpenSlot, Upgraded, serve};
 
+/// A shard without deadlines looks up once an hour all the same.
+const LONGEST_SLEEP_MS: u64 = 3_600_000;
+
 /// A socket after its 101. Closed: what a connection can be made of is listed here.
 enum Stream {
     Plain(mio::net::TcpStream),
@@ -166,7 +169,6 @@ impl<A: Application> Shard<A> {
                 self.hub.borrow_mut().shut_down(now);
             }
             let more = self.pass()?;
-            self.shared.mailboxes[self.index].passed(self.shared.now());
             if stop_at.is_some_and(|at| self.open == 0 || Instant::now() >= at) {
                 return Ok(());
             }
@@ -178,14 +180,15 @@ impl<A: Application> Shard<A> {
         }
     }
 
-    /// Sleeps until there is something to do; a second at most, to show that the shard lives.
+    /// Sleeps until there is something to do.
     async fn wait(&self) -> io::Result<()> {
         let now = self.shared.now();
-        let due = self.hub.borrow().deadline().map_or(1_000, |due| due.saturating_sub(now));
+        let due = self.hub.borrow().deadline().map(|due| due.saturating_sub(now));
+        let due = Duration::from_millis(due.unwrap_or(u64::MAX).min(LONGEST_SLEEP_MS));
         tokio::select! {
             ready = self.poll.readable() => ready?.clear_ready(),
             () = self.shared.mailboxes[self.index].woken() => {}
-            () = tokio::time::sleep(Duration::from_millis(due.min(1_000))) => {}
+            () = tokio::time::sleep(due) => {}
         }
         Ok(())
     }
