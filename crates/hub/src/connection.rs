@@ -6,7 +6,8 @@ use relay_engineio::heartbeat::Heartbeat;
 use relay_engineio::sid::SessionId;
 
 use crate::application::{Handshake, SocketKey};
-use crate::frame::Window;
+use crate::deliver::Urgency;
+use crate::frame::{Format, Window};
 use crate::outbox::Outbox;
 
 /// The transport under a session. Replaceable: nothing above it knows which one it is.
@@ -50,8 +51,9 @@ pub(crate) struct Connection {
     pub(crate) blocked: bool,
     /// It took no byte for so long that it weighs on no sender.
     pub(crate) stalled: bool,
-    /// It is in a queue of connections to be written.
-    pub(crate) dirty: bool,
+    /// It is in a queue of connections to be written: which one.
+    pub(crate) dirty: Option<Urgency>,
+    pub(crate) format: Format,
     pub(crate) joined: bool,
     /// Its close frame came: once ours is written nothing is left to wait for.
     pub(crate) close_received: bool,

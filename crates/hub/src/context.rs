@@ -177,7 +177,7 @@ impl<D> Context<'_, D> {
 
 impl<D> Core<D> {
     fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
-        self.catch_up();
+        self.bring_up(socket);
         let limits = self.instance.limits();
         let Some(found) = self.socket(socket) else { return Err(JoinError::Gone) };
         if let Room::Text(name) = room
@@ -206,7 +206,8 @@ impl<D> Core<D> {
     }
 
     fn leave(&mut self, socket: SocketKey, room: &Room) -> bool {
-        self.catch_up();
+        self.bring_up(socket);
+        self.before_leaving();
         let namespace = &mut self.namespaces[socket.namespace];
         let before = namespace.rooms.len();
         let left = namespace.leave(socket.key, room);

@@ -16,6 +16,7 @@ use crate::application::SocketKey;
 use crate::broadcast::Entry;
 use crate::cluster::Cluster;
 use crate::connection::{Connection, NEVER};
+use crate::fan_out::Pending;
 use crate::frame::Window;
 use crate::hub::{Effect, Output};
 use crate::instance::Instance;
@@ -52,8 +53,16 @@ pub(crate) struct Core<D> {
     /// The connection whose bytes are being handled: it bears the weight of what is sent.
     pub(crate) cause: Option<Key>,
     pub(crate) frames: u64,
+    /// The stamp of the last entry taken from the order.
+    pub(crate) stamp: u64,
+    /// Entries on their way to many sockets, in their order.
+    pub(crate) pending: VecDeque<Pending>,
+    /// Sockets that the fan-out may still visit in this pass.
+    pub(crate) fan_out_left: usize,
     /// Connections that became dirty since they were last asked for.
     pub(crate) fresh: VecDeque<Key>,
+    /// The same, those whose turn comes after all others.
+    pub(crate) bulk: VecDeque<Key>,
     pub(crate) outputs: VecDeque<Output>,
     /// Connections whose outbox is over its bound.
     pub(crate) overflowed: Vec<Key>,
@@ -103,7 +112,11 @@ impl<D> Core<D> {
             memory: LocalMemory::new(instance.memory_shared(), limits.memory_step_bytes),
             cause: None,
             frames: 0,
+            stamp: 0,
+            pending: VecDeque::new(),
+            fan_out_left: limits.fan_out_slice,
             fresh: VecDeque::new(),
+            bulk: VecDeque::new(),
             outputs: VecDeque::new(),
             overflowed: Vec::new(),
             ended: VecDeque::new(),

@@ -7,6 +7,7 @@ use crate::acks::Outcome;
 use crate::application::SocketKey;
 use crate::connection::{Connection, NEVER, Stage};
 use crate::core::{Core, millis};
+use crate::frame::Load;
 use crate::hub::Output;
 use crate::namespace::AckFor;
 use crate::reason::{EndReason, WireEnd};
@@ -16,7 +17,8 @@ impl<D> Core<D> {
     /// A socket leaves its namespace: out of all rooms, its acknowledgements void. The application
     /// hears of it next. What was placed before is worked off first, so that a farewell arrives.
     pub(crate) fn end_socket(&mut self, key: SocketKey, reason: EndReason) {
-        self.catch_up();
+        self.bring_up(key);
+        self.before_leaving();
         let namespace = &mut self.namespaces[key.namespace];
         let before = namespace.rooms.len();
         namespace.leave_all(key.key);
@@ -61,12 +63,11 @@ impl<D> Core<D> {
 
     /// The application closes the whole connection: `41` to every namespace, then the close.
     pub(crate) fn disconnect_connection(&mut self, key: Key, reason: EndReason) {
-        self.catch_up();
         let Some(connection) = self.connections.get(key) else { return };
-        let namespaces: Vec<_> = connection.sockets.iter().map(|socket| socket.namespace).collect();
         if reason == EndReason::ForcedServerClose {
-            for namespace in namespaces {
-                self.send_disconnect(key, namespace);
+            for socket in connection.sockets.clone() {
+                self.bring_up(socket);
+                self.send_disconnect(key, socket.namespace);
             }
         }
         self.end_connection(key, reason);
@@ -81,7 +82,7 @@ impl<D> Core<D> {
     pub(crate) fn send_ws(&mut self, key: Key, opcode: Opcode, payload: &[u8]) {
         let mut bytes = Vec::with_capacity(payload.len() + 10);
         write_frame(&mut bytes, opcode, payload);
-        let frame = self.frame(bytes);
+        let frame = self.frame(bytes, Load::new());
         self.send(key, frame, false);
     }
 
@@ -96,7 +97,6 @@ impl<D> Core<D> {
 
     /// The same; the peer's own close code is sent back to it.
     pub(crate) fn end_connection_with(&mut self, key: Key, reason: EndReason, echo: Option<u16>) {
-        self.catch_up();
         let Some(connection) = self.connections.get_mut(key) else { return };
         if connection.stage == Stage::Closing {
             return;
@@ -121,7 +121,7 @@ impl<D> Core<D> {
         self.read_again(key);
         let mut bytes = Vec::with_capacity(4);
         write_close(&mut bytes, code, "");
-        let frame = self.frame(bytes);
+        let frame = self.frame(bytes, Load::new());
         self.send(key, frame, false);
         let until = self.now + millis(self.limits().close_timeout);
         if let Some(connection) = self.connections.get_mut(key) {
@@ -173,7 +173,7 @@ impl<D> Core<D> {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.stalled = true;
         let mut lifted = Vec::new();
-        connection.outbox.uncount(|frame| lifted.extend(frame.uncount()));
+        connection.outbox.uncount(|frame| lifted.extend(frame.load().uncount()));
         for weight in lifted {
             self.lift(&weight);
         }

@@ -71,55 +71,34 @@ impl Weight {
     }
 }
 
-/// A packet and its attachments as the frames of one transport, complete: they enter an outbox
-/// together or not at all.
-#[derive(Debug)]
-pub struct Frame {
-    bytes: Box<[u8]>,
-    /// Unique within the shard, so that equal queues can be recognised without comparing bytes.
-    serial: u64,
-    /// When it was encoded, in milliseconds of the shard's clock.
-    pub(crate) born: u64,
+/// What a message weighs on its sender, shared by the frames that carry it to the clients of one
+/// shard.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
     /// Outboxes it waits in and that count for the sender.
     waiting: Cell<u32>,
+    /// Outboxes it was ever put into and that counted.
+    counted: Cell<u32>,
     /// At this many it weighs on the sender no more.
     enough: Cell<u32>,
     weight: RefCell<Option<Arc<Weight>>>,
 }
 
-impl Frame {
-    pub(crate) fn new(bytes: Box<[u8]>, serial: u64, born: u64) -> Rc<Self> {
-        Rc::new(Self {
-            bytes,
-            serial,
-            born,
-            waiting: Cell::new(0),
-            enough: Cell::new(0),
-            weight: RefCell::new(None),
-        })
-    }
-
-    /// The bytes for the wire.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// A number that no other frame of the shard has.
-    #[must_use]
-    pub fn serial(&self) -> u64 {
-        self.serial
+impl Load {
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::default()
     }
 
     pub(crate) fn count(&self) {
         self.waiting.set(self.waiting.get() + 1);
+        self.counted.set(self.counted.get() + 1);
     }
 
     /// After the last outbox got it: it weighs on its sender while more than one receiver in
-    /// `share` waits for it. Returns the weight back if nobody does.
+    /// `share` waits for it. Returns the weight back if no more do already.
     pub(crate) fn weigh(&self, weight: Arc<Weight>, share: u32) -> Option<Arc<Weight>> {
-        self.enough.set(self.waiting.get() / share);
-        if self.waiting.get() == 0 {
+        self.enough.set(self.counted.get() / share);
+        if self.waiting.get() == 0 || (share > 1 && self.waiting.get() <= self.enough.get()) {
             return Some(weight);
         }
         *self.weight.borrow_mut() = Some(weight);
@@ -134,28 +113,109 @@ impl Frame {
     }
 }
 
+/// How a client wants its packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// Text and binary frames of RFC 6455.
+    WebSocket,
+}
+
+/// One message in the formats that its receivers need.
+#[derive(Debug, Default)]
+pub(crate) struct Frames([Option<Rc<Frame>>; 1]);
+
+impl Frames {
+    pub(crate) fn get(&self, format: Format) -> Option<&Rc<Frame>> {
+        self.0[format as usize].as_ref()
+    }
+
+    pub(crate) fn set(&mut self, format: Format, frame: Rc<Frame>) {
+        self.0[format as usize] = Some(frame);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<Frame>> {
+        self.0.iter().flatten()
+    }
+}
+
+impl IntoIterator for Frames {
+    type Item = Rc<Frame>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Rc<Frame>>, 1>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
+    }
+}
+
+/// A packet and its attachments in one format, complete: they enter an outbox together or not at
+/// all.
+#[derive(Debug)]
+pub struct Frame {
+    bytes: Box<[u8]>,
+    /// Unique within the shard, so that equal queues can be recognised without comparing bytes.
+    serial: u64,
+    /// When it was encoded, in milliseconds of the shard's clock.
+    pub(crate) born: u64,
+    load: Rc<Load>,
+}
+
+impl Frame {
+    pub(crate) fn new(bytes: Box<[u8]>, serial: u64, born: u64, load: Rc<Load>) -> Rc<Self> {
+        Rc::new(Self { bytes, serial, born, load })
+    }
+
+    /// The bytes for the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A number that no other frame of the shard has.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Frame, Weight, Window};
+    use super::{Load, Weight, Window};
     use crate::slots::Slots;
 
     #[test]
-    fn a_frame_weighs_until_enough_receivers_have_it() {
+    fn a_message_weighs_until_enough_receivers_have_it() {
         let window = Window::new(0, Slots::default().insert(()));
-        let frame = Frame::new(Box::from(*b"x"), 0, 0);
+        let load = Load::new();
         for _ in 0..16 {
-            frame.count();
+            load.count();
         }
-        assert!(frame.weigh(Weight::new(&window, 500, 1), 8).is_none());
+        assert!(load.weigh(Weight::new(&window, 500, 1), 8).is_none());
         for taken in 1..14 {
-            assert!(frame.uncount().is_none(), "{taken}");
+            assert!(load.uncount().is_none(), "{taken}");
         }
-        let weight = frame.uncount().expect("two of sixteen wait: enough have it");
+        let weight = load.uncount().expect("two of sixteen wait: enough have it");
         assert_eq!(window.outstanding_bytes(), 500);
         window.hold();
         assert!(!window.release_if(400));
         assert!(weight.lift().is_some());
         assert!(window.release_if(400) && !window.release_if(400));
+    }
+
+    #[test]
+    fn receivers_that_have_it_before_the_last_got_it_count() {
+        let window = Window::new(0, Slots::default().insert(()));
+        let load = Load::new();
+        for _ in 0..16 {
+            load.count();
+        }
+        for _ in 0..14 {
+            assert!(load.uncount().is_none());
+        }
+        assert!(load.weigh(Weight::new(&window, 500, 1), 8).is_some(), "enough have it already");
     }
 
     #[test]

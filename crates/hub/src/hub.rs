@@ -19,6 +19,8 @@ use crate::cluster::Cluster;
 use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
+use crate::deliver::Urgency;
+use crate::frame::Format;
 use crate::instance::Instance;
 use crate::outbox::Outbox;
 use crate::reason::EndReason;
@@ -148,7 +150,8 @@ impl<A: Application> Hub<A> {
             close_received: false,
             blocked: false,
             stalled: false,
-            dirty: false,
+            dirty: None,
+            format: Format::WebSocket,
             held: false,
         };
         let mut packet = Vec::with_capacity(128);
@@ -238,17 +241,18 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
-    /// Works off what was placed in the order since.
+    /// Works off what was placed in the order since: a slice of it, if it concerns many. While
+    /// the hub [is behind](Self::is_behind) this must be called again, other work between.
     pub fn catch_up(&mut self, now: u64) {
         self.core.now = now;
         self.core.catch_up();
         self.settle();
     }
 
-    /// Whether something waits in the order.
+    /// Whether something waits in the order, or for its next slice.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.core.cursor.has_next()
+        self.core.cursor.has_next() || !self.core.pending.is_empty()
     }
 
     /// Whether something was placed in the order since the last call: the others must be woken.
@@ -347,11 +351,17 @@ impl<A: Application> Hub<A> {
         self.core.fresh.pop_front()
     }
 
+    /// The next connection that became dirty by a broadcast to many: their turn comes after those
+    /// of [`Self::dirty`].
+    pub fn dirty_bulk(&mut self) -> Option<Key> {
+        self.core.bulk.pop_front()
+    }
+
     /// What waits to be written to a connection; `None` if there is none, or nothing to write.
     /// The connection counts as clean until something new is queued.
     pub fn outbox(&mut self, key: Key) -> Option<&Outbox> {
         let connection = self.core.connections.get_mut(key)?;
-        connection.dirty = false;
+        connection.dirty = None;
         if connection.blocked { None } else { Some(&connection.outbox) }
     }
 
@@ -407,9 +417,9 @@ impl<A: Application> Hub<A> {
         let Some(connection) = self.core.connections.get_mut(key) else { return };
         if connection.blocked {
             connection.blocked = false;
-            if !connection.dirty && !connection.outbox.is_empty() {
-                connection.dirty = true;
-                self.core.fresh.push_back(key);
+            if connection.dirty.is_none() && !connection.outbox.is_empty() {
+                connection.dirty = Some(Urgency::Bulk);
+                self.core.bulk.push_back(key);
             }
         }
     }

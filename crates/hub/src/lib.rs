@@ -15,6 +15,7 @@ mod context;
 mod core;
 mod deliver;
 mod ends;
+mod fan_out;
 mod frame;
 #[doc(hidden)]
 pub mod fuzz;

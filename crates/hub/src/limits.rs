@@ -68,6 +68,10 @@ pub struct Limits {
     pub receiver_stall: Duration,
     /// Broadcasts placed by one shard that some shard has not worked off.
     pub order_bytes_per_shard: usize,
+    /// Sockets that the fan-out of broadcasts visits before others get a turn.
+    pub fan_out_slice: usize,
+    /// A broadcast with no more receivers than this on a shard does not wait for such a slice.
+    pub fan_out_few: usize,
     /// Everything that peers can make the process hold: frames, partial messages, attachments.
     pub memory_bytes_max: usize,
     /// Step in which a shard publishes its share of that memory.
@@ -135,6 +139,8 @@ impl Default for Limits {
             sender_window_share: 8,
             receiver_stall: Duration::from_secs(5),
             order_bytes_per_shard: 16_000_000,
+            fan_out_slice: 512,
+            fan_out_few: 64,
             memory_bytes_max: 2_000_000_000,
             memory_step_bytes: 65_536,
             read_bytes: 65_536,
@@ -188,6 +194,7 @@ impl Limits {
                 "a reserved descriptor must be freed sooner than an ordinary one",
             ),
             (self.flush_slice <= self.flush_rest_max, "a slice of a flush must fit a turn of it"),
+            (self.fan_out_slice > 0, "fan_out_slice must not be 0"),
             (self.sender_window_share > 0, "sender_window_share must not be 0"),
             (self.reads_per_pass > 0 && self.accepts_per_pass > 0, "a pass must do something"),
         ];

@@ -27,8 +27,8 @@ struct Seat {
 #[repr(C)]
 pub(crate) struct Socket<D> {
     pub(crate) connection: Key,
-    /// The last fan-out that came by: each socket gets a broadcast once.
-    pub(crate) stamp: u32,
+    /// The last entry of the order that it was considered for: it gets each once, in their order.
+    pub(crate) stamp: u64,
     /// It left; the application has not been told yet.
     pub(crate) ended: bool,
     pub(crate) id: SocketId,
@@ -40,8 +40,9 @@ pub(crate) struct Socket<D> {
 }
 
 impl<D> Socket<D> {
-    pub(crate) fn new(connection: Key, id: SocketId, data: D) -> Self {
-        Self { connection, id, data, acks: None, seats: Vec::new(), stamp: 0, ended: false }
+    /// `stamp` is that of the last entry that was placed before it came.
+    pub(crate) fn new(connection: Key, id: SocketId, data: D, stamp: u64) -> Self {
+        Self { connection, id, data, acks: None, seats: Vec::new(), stamp, ended: false }
     }
 
     pub(crate) fn rooms(&self) -> usize {
@@ -70,30 +71,15 @@ pub(crate) struct Namespace<D> {
     pub(crate) sockets: Slots<Socket<D>>,
     names: HashMap<Room, Key>,
     pub(crate) rooms: Slots<Members>,
-    stamp: u32,
 }
 
 impl<D> Default for Namespace<D> {
     fn default() -> Self {
-        Self { sockets: Slots::default(), names: HashMap::new(), rooms: Slots::default(), stamp: 0 }
+        Self { sockets: Slots::default(), names: HashMap::new(), rooms: Slots::default() }
     }
 }
 
 impl<D> Namespace<D> {
-    /// A stamp that no socket bears.
-    pub(crate) fn next_stamp(&mut self) -> u32 {
-        self.stamp = self.stamp.wrapping_add(1);
-        if self.stamp == 0 {
-            for slot in 0..self.sockets.bound() {
-                if let Some(socket) = self.sockets.at_mut(slot) {
-                    socket.stamp = 0;
-                }
-            }
-            self.stamp = 1;
-        }
-        self.stamp
-    }
-
     /// The socket with this id, if it is here and has not ended.
     pub(crate) fn find(&self, id: SocketId) -> Option<Key> {
         let key = self.sockets.key_at(id.slot())?;
@@ -191,7 +177,7 @@ mod tests {
         let keys = (0..n)
             .map(|_| {
                 let id = SocketId::new(0, namespace.sockets.next_key(), [0; 10]);
-                namespace.sockets.insert(Socket::new(connection, id, ()))
+                namespace.sockets.insert(Socket::new(connection, id, (), 0))
             })
             .collect();
         (namespace, keys)
@@ -235,14 +221,5 @@ mod tests {
             namespace.leave_all(key);
         }
         assert_eq!(namespace.rooms.len(), 0);
-    }
-
-    #[test]
-    fn a_stamp_is_fresh_also_after_the_counter_wrapped() {
-        let (mut namespace, keys) = populated(1);
-        namespace.stamp = u32::MAX;
-        namespace.sockets.get_mut(keys[0]).unwrap().stamp = 1;
-        let stamp = namespace.next_stamp();
-        assert_ne!(namespace.sockets.get(keys[0]).unwrap().stamp, stamp);
     }
 }

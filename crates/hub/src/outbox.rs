@@ -56,7 +56,7 @@ impl Outbox {
     pub(crate) fn push(&mut self, frame: Rc<Frame>, counts: bool) {
         self.bytes += frame.bytes().len();
         if counts {
-            frame.count();
+            frame.load().count();
         } else {
             // Uncounted frames are a prefix: a stalled receiver's queue is uncounted as a whole.
             self.uncounted = self.len() + 1;
@@ -111,10 +111,10 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::Outbox;
-    use crate::frame::Frame;
+    use crate::frame::{Frame, Load};
 
     fn frame(text: &str) -> std::rc::Rc<Frame> {
-        Frame::new(text.as_bytes().into(), 0, 0)
+        Frame::new(text.as_bytes().into(), 0, 0, Load::new())
     }
 
     #[test]

@@ -266,12 +266,13 @@ impl<D> Core<D> {
 
     /// Makes the socket and tells the client its id.
     fn admit(&mut self, key: Key, namespace: usize, data: D) -> SocketKey {
-        self.catch_up();
+        self.take_in();
         let random = self.random();
         let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
         let sockets = &mut self.namespaces[namespace].sockets;
         let id = SocketId::new(shard, sockets.next_key(), random);
-        let socket = SocketKey { namespace, key: sockets.insert(Socket::new(key, id, data)) };
+        let socket =
+            SocketKey { namespace, key: sockets.insert(Socket::new(key, id, data, self.stamp)) };
         self.stats.sockets.add(1);
         if let Some(connection) = self.connections.get_mut(key) {
             connection.sockets.push(socket);

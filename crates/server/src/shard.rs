@@ -383,6 +383,9 @@ impl<A: Application> Shard<A> {
                 written += 1;
             }
         }
+        while let Some(key) = hub.dirty_bulk() {
+            self.rest.push_back(key);
+        }
         if self.rest.is_empty() {
             return;
         }

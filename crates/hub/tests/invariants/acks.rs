@@ -22,7 +22,7 @@ fn broadcast_outcome(world: &World) -> (Vec<usize>, u32, bool) {
 
 /// A crowd over all shards; the first `silent` of it answer nothing.
 fn crowd(shards: usize, seed: u64, silent: usize) -> World {
-    let mut world = World::new(Limits::default(), shards, seed);
+    let mut world = World::sliced(Limits::default(), shards, seed);
     for n in 0..8 {
         let id = world.join(n % shards);
         if n < silent {

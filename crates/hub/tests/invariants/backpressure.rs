@@ -11,7 +11,7 @@ fn a_shard_without_credit_is_woken_and_no_two_shards_wait_for_each_other() {
         seeds(5, |seed| {
             let credit = small().message_bytes_max + small().read_bytes + 500;
             let limits = Limits { order_bytes_per_shard: credit, ..unheld() };
-            let mut world = World::new(limits, shards, seed);
+            let mut world = World::sliced(limits, shards, seed);
             crowd(&mut world, 8);
             for n in 0..100 {
                 for id in 0..8 {
@@ -30,7 +30,7 @@ fn a_shard_without_credit_is_woken_and_no_two_shards_wait_for_each_other() {
 
 /// A sender floods 16 receivers of which the last `blocked` take nothing.
 fn flood(shards: usize, seed: u64, blocked: usize) -> World {
-    let mut world = World::new(small(), shards, seed);
+    let mut world = World::sliced(small(), shards, seed);
     crowd(&mut world, 17);
     for id in 17 - blocked..17 {
         block(&mut world, id);

@@ -19,7 +19,7 @@ fn remote(args: &str, audience: Audience) -> Broadcast {
 #[test]
 fn a_local_broadcast_is_published_once_unless_it_is_local() {
     seeds(10, |seed| {
-        let mut world = World::new(Limits::default(), 4, seed);
+        let mut world = World::sliced(Limits::default(), 4, seed);
         for shard in 0..4 {
             let id = world.join(shard);
             world.clients[id].emit(&format!("[\"all\",{id}]"));
@@ -42,7 +42,7 @@ fn a_local_broadcast_is_published_once_unless_it_is_local() {
 #[test]
 fn a_remote_delivery_is_never_published_again() {
     seeds(10, |seed| {
-        let mut world = World::new(Limits::default(), 4, seed);
+        let mut world = World::sliced(Limits::default(), 4, seed);
         let clients: Vec<_> = (0..8).map(|n| world.join(n % 4)).collect();
         world.clients[1].emit("[\"join\",\"r\"]");
         world.settle();
@@ -64,7 +64,7 @@ fn a_remote_delivery_is_never_published_again() {
 #[test]
 fn what_other_instances_send_stands_in_the_same_order() {
     seeds(10, |seed| {
-        let mut world = World::new(Limits::default(), 4, seed);
+        let mut world = World::sliced(Limits::default(), 4, seed);
         let clients: Vec<_> = (0..8).map(|n| world.join(n % 4)).collect();
         for n in 0..100 {
             let id = world.random.up_to(7);

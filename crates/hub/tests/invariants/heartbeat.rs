@@ -131,7 +131,7 @@ fn unsolicited_pongs_are_free() {
 #[test]
 fn many_connections_keep_their_own_times() {
     seeds(3, |seed| {
-        let mut world = World::new(Limits::default(), 4, seed);
+        let mut world = World::sliced(Limits::default(), 4, seed);
         let mut born = Vec::new();
         for n in 0..40 {
             let pause = world.random.up_to(2_000) as u64;

@@ -98,7 +98,7 @@ fn a_claimed_length_costs_nothing() {
 fn the_oldest_partial_messages_go_first() {
     for shards in [1, 2, 4] {
         seeds(3, |seed| {
-            let mut world = World::new(limits(), shards, seed);
+            let mut world = World::sliced(limits(), shards, seed);
             for n in 0..16 {
                 let id = world.join(n % shards);
                 world.advance(1);
@@ -128,7 +128,7 @@ fn the_oldest_partial_messages_go_first() {
 fn the_holders_of_the_oldest_frames_go_first() {
     for shards in [1, 2] {
         seeds(3, |seed| {
-            let mut world = World::new(limits(), shards, seed);
+            let mut world = World::sliced(limits(), shards, seed);
             for n in 0..8 {
                 let id = world.join(n % shards);
                 world.clients[id].reading = Reading::Nothing;
@@ -165,7 +165,7 @@ fn the_holders_of_the_oldest_frames_go_first() {
 #[test]
 fn a_shard_that_holds_little_ends_nobody() {
     seeds(3, |seed| {
-        let mut world = World::new(limits(), 4, seed);
+        let mut world = World::sliced(limits(), 4, seed);
         let little: Vec<_> = (1..4).map(|shard| world.join(shard)).collect();
         for &id in &little {
             partial(&mut world, id, 5_000);

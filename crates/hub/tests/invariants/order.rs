@@ -10,7 +10,7 @@ use crate::sim::{World, seeds};
 fn check(count: u64, body: impl Fn(&mut World)) {
     for shards in [1, 2, 4] {
         seeds(count, |seed| {
-            let mut world = World::new(Limits::default(), shards, seed);
+            let mut world = World::sliced(Limits::default(), shards, seed);
             body(&mut world);
             world.finish();
         });

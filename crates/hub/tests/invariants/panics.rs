@@ -7,7 +7,7 @@ use crate::sim::{World, seeds};
 /// What a client does, whether it had joined before, and what its socket ended for.
 fn check(joins: bool, says: &[&str], ends: &[EndReason]) {
     seeds(3, |seed| {
-        let mut world = World::new(Limits::default(), 2, seed);
+        let mut world = World::sliced(Limits::default(), 2, seed);
         let bystanders = [world.join(0), world.join(1)];
         let id = if joins { world.join(0) } else { world.open(0) };
         for text in says {

@@ -26,7 +26,7 @@ use Say::{Binary, Close, Pause, Raw, Text};
 /// A client in `/` says all that and the connection ends for `reason` with this close frame.
 fn check(said: &[Say], reason: EndReason, code: Option<u16>) {
     seeds(3, |seed| {
-        let mut world = World::new(Limits::default(), 2, seed);
+        let mut world = World::sliced(Limits::default(), 2, seed);
         let (bystander, id) = (world.join(0), world.join(0));
         say(&mut world, id, said);
         world.settle();
@@ -80,7 +80,7 @@ fn what_socket_io_does_not_allow_ends_the_connection() {
     ] {
         // The last two leave sockets behind that ended for other reasons; look at the connection.
         seeds(2, |seed| {
-            let mut world = World::new(Limits::default(), 1, seed);
+            let mut world = World::sliced(Limits::default(), 1, seed);
             let id = world.join(0);
             say(&mut world, id, said);
             world.settle();

@@ -6,7 +6,7 @@ use crate::sim::{World, seeds};
 
 /// Eight clients; those with an even number are in `even`, the first four in `low`.
 fn world(shards: usize, seed: u64) -> World {
-    let mut world = World::new(Limits::default(), shards, seed);
+    let mut world = World::sliced(Limits::default(), shards, seed);
     for n in 0..8 {
         let id = world.join(n % shards);
         if n % 2 == 0 {

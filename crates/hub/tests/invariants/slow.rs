@@ -9,7 +9,7 @@ use crate::sim::{Reading, World, seeds};
 fn a_slow_consumer_ends_and_delays_nobody() {
     for shards in [1, 2, 4] {
         seeds(5, |seed| {
-            let mut world = World::new(unheld(), shards, seed);
+            let mut world = World::sliced(unheld(), shards, seed);
             crowd(&mut world, 8);
             block(&mut world, 7);
             for n in 0..100 {
@@ -104,7 +104,7 @@ fn volatile_packets_are_dropped_while_the_client_takes_nothing() {
 #[test]
 fn text_and_attachments_enter_an_outbox_together_or_not_at_all() {
     seeds(10, |seed| {
-        let mut world = World::new(small(), 2, seed);
+        let mut world = World::sliced(small(), 2, seed);
         crowd(&mut world, 6);
         for id in 1..6 {
             world.clients[id].reading = Reading::Slow(40 * id);

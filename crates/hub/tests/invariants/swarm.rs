@@ -115,7 +115,7 @@ fn run(world: &mut World) {
 fn a_swarm_loses_and_doubles_nothing_and_leaves_nothing_behind() {
     for shards in [1, 2, 4] {
         seeds(6, |seed| {
-            let mut world = World::new(limits(), shards, seed);
+            let mut world = World::sliced(limits(), shards, seed);
             run(&mut world);
             check_deliveries(&world);
             world.finish();

@@ -66,6 +66,14 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A world whose fan-out is sliced differently with every seed: nothing that is observed may
+    /// depend on it.
+    pub(crate) fn sliced(mut limits: Limits, shards: usize, seed: u64) -> Self {
+        limits.fan_out_slice = [1, 2, 5, 512][seed as usize % 4];
+        limits.fan_out_few = [0, 2, 64][seed as usize / 4 % 3];
+        Self::new(limits, shards, seed)
+    }
+
     pub(crate) fn new(limits: Limits, shards: usize, seed: u64) -> Self {
         limits.check().expect("the bounds agree with each other");
         let instance = Instance::new(limits, &NAMESPACES, shards, 7);
@@ -160,6 +168,7 @@ impl World {
     fn is_busy(&self, shard: usize) -> bool {
         let it = &self.shards[shard];
         it.woken
+            || it.hub.is_behind()
             || !it.rest.is_empty()
             || it.inbox.iter().any(|from| !from.is_empty())
             || self.clients.iter().any(|client| client.shard == shard && client.is_writable())
@@ -242,8 +251,9 @@ impl World {
 
     /// Writes dirty connections; whatever is left when the slice ends waits in the rest.
     pub(crate) fn flush(&mut self, shard: usize) {
-        while let Some(key) = self.shards[shard].hub.dirty() {
-            self.shards[shard].rest.push_back(key);
+        let it = &mut self.shards[shard];
+        while let Some(key) = it.hub.dirty().or_else(|| it.hub.dirty_bulk()) {
+            it.rest.push_back(key);
         }
         let mut turns = self.shards[shard].rest.len();
         if self.random.one_in(4) {
@@ -315,7 +325,7 @@ impl World {
         }
         let it = &mut self.shards[shard];
         it.hub.assert_consistent();
-        while let Some(key) = it.hub.dirty() {
+        while let Some(key) = it.hub.dirty().or_else(|| it.hub.dirty_bulk()) {
             it.rest.push_back(key);
         }
     }

@@ -1,0 +1,359 @@
+//! From the order to outboxes, in slices: what one broadcast to very many costs is spread over
+//! passes, so that everybody else is served in between.
+//!
+//! Every entry of the order gets a stamp, one more than the last; every socket bears the stamp of
+//! the last entry that it was considered for. Entries reach each socket in their order, but one
+//! socket may be brought up to date ahead of the others: before something is sent to it alone,
+//! before it joins or leaves a room, before it ends. So no socket can tell that the fan-out of
+//! others is not over yet.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::acks::{Outcome, ack_key};
+use crate::application::SocketKey;
+use crate::broadcast::{Collect, Entry};
+use crate::core::Core;
+use crate::deliver::{Header, Urgency};
+use crate::frame::{Frame, Frames, Load};
+use crate::hub::{Effect, Output};
+use crate::namespace::AckFor;
+use crate::order::Node;
+use crate::room::Room;
+
+/// A broadcast on its way to the sockets of this shard. It holds its place in the order.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    node: Arc<Node<Entry>>,
+    stamp: u64,
+    urgency: Urgency,
+    load: Rc<Load>,
+    /// Encoded when the first receiver that needs a format is found, once.
+    frames: Frames,
+    receivers: u32,
+    /// Whether the excepted sockets were marked.
+    started: bool,
+    /// The room whose members are being visited, by its place in the audience.
+    room: usize,
+    /// The next member of that room, or the next slot of the namespace.
+    next: usize,
+}
+
+impl Pending {
+    fn new(node: Arc<Node<Entry>>, stamp: u64, urgency: Urgency) -> Self {
+        Self {
+            node,
+            stamp,
+            urgency,
+            load: Load::new(),
+            frames: Frames::default(),
+            receivers: 0,
+            started: false,
+            room: 0,
+            next: 0,
+        }
+    }
+
+    /// What it is encoded into already.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = &Rc<Frame>> {
+        self.frames.iter()
+    }
+
+    /// The room that is half visited: the order of its members matters.
+    fn visiting(&self) -> Option<(usize, &Room)> {
+        let entry = self.node.entry()?;
+        let room = entry.broadcast.audience.rooms.get(self.room)?;
+        (self.next > 0).then_some((entry.namespace, room))
+    }
+}
+
+impl<D> Core<D> {
+    /// Grants the fan-out another slice, and works off what it covers. With much to catch up on
+    /// the slice is larger: throughput is what is short then.
+    pub(crate) fn catch_up(&mut self) {
+        self.fan_out_left = self.limits().fan_out_slice * self.pending.len().max(1);
+        self.take_in();
+    }
+
+    /// Takes every place of the order that is taken. What concerns few goes to them at once, the
+    /// rest waits for its slice.
+    pub(crate) fn take_in(&mut self) {
+        while let Some(node) = self.cursor.advance() {
+            let Some(entry) = node.entry() else { continue };
+            self.stamp += 1;
+            if self.concerns_few(entry) {
+                let pending = Pending::new(node, self.stamp, Urgency::Direct);
+                self.deliver_to_few(pending);
+            } else {
+                let pending = Pending::new(node, self.stamp, Urgency::Bulk);
+                self.pending.push_back(pending);
+            }
+        }
+        while self.fan_out_left > 0
+            && let Some(mut pending) = self.pending.pop_front()
+        {
+            if self.visit_some(&mut pending) {
+                self.conclude(pending);
+            } else {
+                self.pending.push_front(pending);
+            }
+        }
+    }
+
+    /// Brings one socket up to date with the order: whatever is done to it next comes behind all
+    /// that was placed before.
+    pub(crate) fn bring_up(&mut self, socket: SocketKey) {
+        self.take_in();
+        if self.namespaces[socket.namespace].sockets.get(socket.key).is_some() {
+            self.bring_up_slot(socket.namespace, socket.key.slot());
+        }
+    }
+
+    fn bring_up_slot(&mut self, namespace: usize, slot: usize) {
+        let Some(last) = self.pending.back().map(|pending| pending.stamp) else { return };
+        let Some(socket) = self.namespaces[namespace].sockets.at_mut(slot) else { return };
+        let stamp = socket.stamp;
+        if stamp >= last {
+            return;
+        }
+        let mut queue = std::mem::take(&mut self.pending);
+        let from = queue.partition_point(|pending| pending.stamp <= stamp);
+        for pending in queue.range_mut(from..) {
+            let node = pending.node.clone();
+            if let Some(entry) = node.entry()
+                && entry.namespace == namespace
+                && self.is_in(entry, slot)
+                && !self.is_excepted(entry, slot)
+            {
+                self.deliver(pending, entry, slot);
+            }
+        }
+        self.pending = queue;
+        if let Some(socket) = self.namespaces[namespace].sockets.at_mut(slot) {
+            socket.stamp = socket.stamp.max(last);
+        }
+    }
+
+    /// Before a member leaves a room another may take its seat, out of the path of a fan-out that
+    /// is half through the room: that one is brought up to date first.
+    pub(crate) fn before_leaving(&mut self) {
+        let Some((namespace, room)) = self.pending.front().and_then(Pending::visiting) else {
+            return;
+        };
+        let namespaces = &self.namespaces[namespace];
+        let members = namespaces.room(room).and_then(|key| namespaces.rooms.get(key));
+        if let Some(&last) = members.and_then(|members| members.slots.last()) {
+            self.bring_up_slot(namespace, last as usize);
+        }
+    }
+
+    /// Whether the audience on this shard is so small that it need not wait for a slice.
+    fn concerns_few(&self, entry: &Entry) -> bool {
+        let namespace = &self.namespaces[entry.namespace];
+        let few = self.limits().fan_out_few;
+        let mut members = 0;
+        for room in &entry.broadcast.audience.rooms {
+            members += match room {
+                Room::Socket(_) => 1,
+                Room::Text(_) | Room::Number(_) => namespace
+                    .room(room)
+                    .and_then(|key| namespace.rooms.get(key))
+                    .map_or(0, |members| members.slots.len()),
+            };
+            if members > few {
+                return false;
+            }
+        }
+        !entry.broadcast.audience.rooms.is_empty()
+    }
+
+    fn deliver_to_few(&mut self, mut pending: Pending) {
+        let node = pending.node.clone();
+        if let Some(entry) = node.entry() {
+            for room in &entry.broadcast.audience.rooms {
+                self.each_member(entry.namespace, room, |core, slot| {
+                    core.bring_up_slot(entry.namespace, slot);
+                    if !core.is_excepted(entry, slot) {
+                        core.deliver(&mut pending, entry, slot);
+                    }
+                });
+            }
+        }
+        drop(node);
+        self.conclude(pending);
+    }
+
+    /// Visits receivers while the slice lasts; whether all were visited.
+    fn visit_some(&mut self, pending: &mut Pending) -> bool {
+        let node = pending.node.clone();
+        let Some(entry) = node.entry() else { return true };
+        if !pending.started {
+            pending.started = true;
+            for room in &entry.broadcast.audience.except {
+                self.each_member(entry.namespace, room, |core, slot| {
+                    if let Some(socket) = core.namespaces[entry.namespace].sockets.at_mut(slot) {
+                        socket.stamp = socket.stamp.max(pending.stamp);
+                    }
+                });
+            }
+        }
+        if entry.broadcast.audience.rooms.is_empty() {
+            let bound = self.namespaces[entry.namespace].sockets.bound();
+            let until = bound.min(pending.next + self.fan_out_left);
+            self.fan_out_left -= until.saturating_sub(pending.next);
+            for slot in pending.next..until {
+                self.deliver(pending, entry, slot);
+            }
+            pending.next = until;
+            return until >= bound;
+        }
+        while let Some(room) = entry.broadcast.audience.rooms.get(pending.room) {
+            if !self.visit_room(pending, entry, room) {
+                return false;
+            }
+            pending.room += 1;
+            pending.next = 0;
+        }
+        true
+    }
+
+    fn visit_room(&mut self, pending: &mut Pending, entry: &Entry, room: &Room) -> bool {
+        if self.fan_out_left == 0 {
+            return false;
+        }
+        let namespace = &mut self.namespaces[entry.namespace];
+        let Some(key) = namespace.room(room) else {
+            self.each_member(entry.namespace, room, |core, slot| {
+                core.deliver(pending, entry, slot);
+            });
+            return true;
+        };
+        let Some(members) = namespace.rooms.get_mut(key) else { return true };
+        let slots = std::mem::take(&mut members.slots);
+        let until = slots.len().min(pending.next + self.fan_out_left);
+        self.fan_out_left -= until.saturating_sub(pending.next);
+        for &slot in slots.get(pending.next..until).unwrap_or_default() {
+            self.deliver(pending, entry, slot as usize);
+        }
+        pending.next = until;
+        let all = until >= slots.len();
+        if let Some(members) = self.namespaces[entry.namespace].rooms.get_mut(key) {
+            members.slots = slots;
+        }
+        all
+    }
+
+    /// Visits the slots of a room's members; no room changes meanwhile.
+    fn each_member(
+        &mut self,
+        namespace: usize,
+        room: &Room,
+        mut visit: impl FnMut(&mut Self, usize),
+    ) {
+        if let Room::Socket(id) = room {
+            if id.shard() == self.shard
+                && let Some(key) = self.namespaces[namespace].find(*id)
+            {
+                visit(self, key.slot());
+            }
+            return;
+        }
+        let Some(key) = self.namespaces[namespace].room(room) else { return };
+        let Some(members) = self.namespaces[namespace].rooms.get_mut(key) else { return };
+        let slots = std::mem::take(&mut members.slots);
+        for &slot in &slots {
+            visit(self, slot as usize);
+        }
+        if let Some(members) = self.namespaces[namespace].rooms.get_mut(key) {
+            members.slots = slots;
+        }
+    }
+
+    fn is_in(&self, entry: &Entry, slot: usize) -> bool {
+        let rooms = &entry.broadcast.audience.rooms;
+        rooms.is_empty() || self.is_member_of_any(entry.namespace, rooms, slot)
+    }
+
+    fn is_excepted(&self, entry: &Entry, slot: usize) -> bool {
+        self.is_member_of_any(entry.namespace, &entry.broadcast.audience.except, slot)
+    }
+
+    fn is_member_of_any(&self, namespace: usize, rooms: &[Room], slot: usize) -> bool {
+        let namespace = &self.namespaces[namespace];
+        let Some(key) = namespace.sockets.key_at(slot) else { return false };
+        rooms.iter().any(|room| match room {
+            Room::Socket(id) => namespace.find(*id) == Some(key),
+            Room::Text(_) | Room::Number(_) => namespace.is_member(key, room),
+        })
+    }
+
+    /// Puts the entry into the outbox of one socket, unless it was considered for it before.
+    fn deliver(&mut self, pending: &mut Pending, entry: &Entry, slot: usize) {
+        let sockets = &mut self.namespaces[entry.namespace].sockets;
+        let Some(socket) = sockets.at_mut(slot) else { return };
+        if socket.stamp >= pending.stamp || socket.ended {
+            return;
+        }
+        socket.stamp = pending.stamp;
+        let connection = socket.connection;
+        if let Some(collect) = &entry.collect {
+            let &Collect { id, shard, request, due } = collect;
+            let max = self.instance.limits().acks_per_socket_max;
+            if socket.may_await(self.now, max) {
+                let awaited = socket.acks.get_or_insert_default();
+                let older = awaited.insert(id, AckFor::Collect { shard, request, due });
+                // The counter has come round to an id that is pending still: its time is over.
+                if let Some(AckFor::Application { token }) = older {
+                    self.outcomes.push_back(Outcome::Timeout { token, connection });
+                }
+            } else {
+                // Its answer could not be told apart; the broadcast ends incomplete.
+                self.stats.acks_refused.add(1);
+            }
+        }
+        pending.receivers += 1;
+        let Some(format) = self.connections.get(connection).map(|it| it.format) else { return };
+        if pending.frames.get(format).is_none() {
+            let packet = &entry.broadcast.packet;
+            let header = Header::Event { ack: entry.collect.map(|collect| ack_key(collect.id)) };
+            let frame = self.encode(
+                format,
+                entry.namespace,
+                header,
+                (&packet.args, &packet.attachments),
+                pending.load.clone(),
+            );
+            pending.frames.set(format, frame);
+        }
+        if let Some(frame) = pending.frames.get(format) {
+            self.push(connection, frame, entry.broadcast.volatile, pending.urgency);
+        }
+    }
+
+    /// After the last receiver: the sender bears the weight, the collector knows the number, the
+    /// place in the order is left.
+    fn conclude(&mut self, pending: Pending) {
+        let Pending { node, load, frames, receivers, .. } = pending;
+        if let Some(entry) = node.entry() {
+            if let Some(weight) = &entry.weight
+                && let Some(weight) = load.weigh(weight.clone(), self.limits().sender_window_share)
+            {
+                self.lift(&weight);
+            }
+            if let Some(collect) = &entry.collect {
+                let effect = Effect::AckAsked { request: collect.request, sockets: receivers };
+                self.tell(collect.shard, effect);
+            }
+        }
+        for frame in frames {
+            self.drop_frame(frame);
+        }
+        drop(node);
+        // Leaving the place may have been what another shard waited for.
+        for shard in 0..self.instance.shards() {
+            if self.instance.credit(shard).wake() {
+                self.outputs.push_back(Output::Wake { shard });
+            }
+        }
+    }
+}
