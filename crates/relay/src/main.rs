@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use relay::memory::Budget;
+use relay::process::Process;
 use relay::routes::Sources;
 use relay::settings::{Settings, variables};
 use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
@@ -37,7 +39,11 @@ fn say(line: &str) {
 fn run() -> Result<(), Vec<String>> {
     let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
     let settings = Settings::read(variables()?.into_iter())?;
-    let limits = Limits::default();
+    let mut limits = Limits::default();
+    let budget = Budget::detect();
+    if let Some(bytes_max) = budget.and_then(|it| usize::try_from(it.bytes_max).ok()) {
+        limits.memory_bytes_max = bytes_max;
+    }
     limits.check().map_err(|broken| vec![broken.to_owned()])?;
     let descriptors = Descriptors::raise();
     let connections_max = descriptors.connections_max(limits.reserved_descriptors);
@@ -47,6 +53,7 @@ fn run() -> Result<(), Vec<String>> {
     let listeners = bind(settings.host, settings.port, settings.shards, &limits)
         .map_err(|error| failed(&error))?;
 
+    let memory_bytes_max = limits.memory_bytes_max;
     let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
     let gateways: Vec<_> = (0..settings.shards).map(|_| GatewayStats::new(&types)).collect();
     let instance = Instance::new(limits, &NAMESPACES, settings.shards, u16::from_be_bytes(number));
@@ -69,6 +76,7 @@ fn run() -> Result<(), Vec<String>> {
     let _ = sources.set(Sources {
         name: settings.instance,
         started: Instant::now(),
+        process: Process::new(),
         instance,
         server: stats,
         hubs: server.hubs().to_vec(),
@@ -79,6 +87,11 @@ fn run() -> Result<(), Vec<String>> {
         server.address(),
         settings.shards
     ));
+    let budget = budget.map_or_else(
+        || format!("{memory_bytes_max} bytes: nothing says how much there is"),
+        |it| it.to_string(),
+    );
+    say(&format!("memory for what clients make it hold: {budget}"));
     let _ = signals.forever().next();
     server.stop();
     Ok(())

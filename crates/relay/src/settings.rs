@@ -1,4 +1,8 @@
 //! What the environment says. Everything that is wrong ends the start, all at once.
+//!
+//! An empty value is as if the variable were not set, as in Node's `process.env.PORT || 5000`: a
+//! `compose.yaml` that passes on what its own environment lacks sets nothing here. Names are
+//! checked all the same.
 
 use std::net::IpAddr;
 
@@ -10,14 +14,14 @@ const NOT_YET: [(&str, &str); 5] = [
     ("CORS_", "CORS and long-polling"),
     ("METRICS_TYPES", "metric types that always keep their label"),
 ];
-const NOT_YET_EXACT: [&str; 6] = [
-    "WEBRTC_ENABLED",
-    "STUN_SERVERS",
-    "TURN_URL",
-    "TURN_USERNAME",
-    "TURN_CREDENTIAL",
-    "ADMIN_ADDRESS",
+const NOT_YET_EXACT: [(&str, &str); 5] = [
+    ("STUN_SERVERS", WEBRTC),
+    ("TURN_URL", WEBRTC),
+    ("TURN_USERNAME", WEBRTC),
+    ("TURN_CREDENTIAL", WEBRTC),
+    ("ADMIN_ADDRESS", "an address for administration"),
 ];
+const WEBRTC: &str = "WebRTC signalling";
 
 /// The settings of one instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +47,10 @@ impl Settings {
             Self { port: 5000, host: None, shards: cores.min(256), instance: display_name() };
         let mut wrong = Vec::new();
         for (name, value) in vars {
+            if value.is_empty() {
+                wrong.extend(unknown(&name));
+                continue;
+            }
             let found = |accepted: &str| format!("{name}={value}: {accepted}");
             match name.as_str() {
                 "PORT" => match value.parse() {
@@ -51,14 +59,18 @@ impl Settings {
                 },
                 "HOST" => match value.parse() {
                     Ok(host) => settings.host = Some(host),
-                    Err(_) if value.is_empty() => {}
                     Err(_) => wrong.push(found("an IPv4 or IPv6 address is accepted")),
                 },
                 "RELAY_SHARDS" => match value.parse() {
                     Ok(shards @ 1..=256) => settings.shards = shards,
                     _ => wrong.push(found("a number from 1 to 256 is accepted")),
                 },
-                "INSTANCE_ID" if !value.is_empty() => settings.instance = value,
+                "INSTANCE_ID" => settings.instance = value,
+                // It asks for what there is.
+                "WEBRTC_ENABLED" if value == "false" => {}
+                "WEBRTC_ENABLED" => wrong.push(found(
+                    "WebRTC signalling is not there yet; remove the setting, or set it to false",
+                )),
                 _ => wrong.extend(refused(&name)),
             }
         }
@@ -89,16 +101,25 @@ pub fn variables() -> Result<Vec<(String, String)>, Vec<String>> {
     Ok(vars)
 }
 
+/// Why a variable that this version does not read is refused, if it is.
 fn refused(name: &str) -> Option<String> {
     if is_injected(name) {
         return None;
     }
-    let feature = NOT_YET.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, it)| *it);
-    let feature = feature.or_else(|| NOT_YET_EXACT.contains(&name).then_some("this feature"));
-    if let Some(feature) = feature {
-        return Some(format!("{name}: {feature} is not there yet; remove the setting"));
+    let prefix = NOT_YET.iter().find(|(prefix, _)| name.starts_with(prefix));
+    let exact = NOT_YET_EXACT.iter().find(|(whole, _)| name == *whole);
+    match prefix.or(exact) {
+        Some((_, feature)) => {
+            Some(format!("{name}: {feature} is not there yet; remove the setting"))
+        }
+        None => unknown(name),
     }
-    name.starts_with("RELAY_").then(|| format!("{name}: no such setting"))
+}
+
+/// A name that looks like ours and is none is a slip of the pen, whatever its value.
+fn unknown(name: &str) -> Option<String> {
+    let ours = name.starts_with("RELAY_") && name != "RELAY_SHARDS" && !is_injected(name);
+    ours.then(|| format!("{name}: no such setting"))
 }
 
 /// What Kubernetes sets for services that happen to bear our names.
@@ -121,12 +142,16 @@ mod tests {
     use super::Settings;
 
     fn check(vars: &[(&str, &str)], wrong: &[&str]) {
-        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let errors = Settings::read(vars).err().unwrap_or_default();
+        let errors = read(vars).err().unwrap_or_default();
         assert_eq!(errors.len(), wrong.len(), "{errors:?}");
         for part in wrong {
             assert!(errors.iter().any(|error| error.contains(part)), "{errors:?}");
         }
+    }
+
+    fn read(vars: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::read(vars)
     }
 
     #[test]
@@ -135,9 +160,27 @@ mod tests {
         check(&[("PORT", "0"), ("HOST", "::1"), ("RELAY_SHARDS", "2"), ("PATH", "x")], &[]);
         check(&[("PORT", "x"), ("RELAY_SHARDS", "0")], &["PORT=x", "RELAY_SHARDS=0"]);
         check(&[("REDIS_URL", "redis://x")], &["not there yet"]);
-        check(&[("WEBRTC_ENABLED", "false")], &["not there yet"]);
+        check(&[("TURN_URL", "turn:x")], &["TURN_URL: WebRTC signalling is not there yet"]);
         check(&[("RELAY_SHARD", "2")], &["no such setting"]);
         check(&[("RELAY_1_PORT", "x"), ("REDIS_SERVICE_HOST", "x"), ("KAFKA_PORT", "x")], &[]);
         check(&[("RELAY_1_PORT_5000_TCP", "x")], &[]);
+    }
+
+    #[test]
+    fn webrtc_may_be_off_but_not_on() {
+        check(&[("WEBRTC_ENABLED", "false")], &[]);
+        for value in ["true", "1", "False"] {
+            let text = format!("WEBRTC_ENABLED={value}: WebRTC signalling is not there yet");
+            check(&[("WEBRTC_ENABLED", value)], &[&text]);
+        }
+    }
+
+    #[test]
+    fn an_empty_value_is_as_if_not_set() {
+        let names =
+            ["PORT", "HOST", "RELAY_SHARDS", "INSTANCE_ID", "REDIS_URL", "WEBRTC_ENABLED", "X"];
+        assert_eq!(read(&names.map(|name| (name, ""))), read(&[]));
+        assert!(read(&[]).is_ok_and(|it| !it.instance.is_empty()));
+        check(&[("RELAY_SHARD", ""), ("RELAY_PORT", "")], &["RELAY_SHARD: no such setting"]);
     }
 }

@@ -1,0 +1,260 @@
+//! The metrics themselves, in the order in which they are written, and how those with labels are
+//! read. Names and labels are a contract with dashboards.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus::proto::MetricType;
+use relay_hub::EndReason;
+
+use super::{Definition, Series, Value};
+use crate::routes::Sources;
+
+/// In the order in which they are written.
+pub(super) const ALL: [&[Definition]; 4] = [GATEWAY, HUB, SERVER, PROCESS];
+
+const GATEWAY: &[Definition] = &[
+    gauge(
+        "relay_connections_total",
+        "Sockets now in the namespace /relay.",
+        Value::Instance(Sources::connections),
+    ),
+    counter(
+        "relay_messages_total",
+        "Messages accepted, by the type that they name and by where they went.",
+        Value::Labelled(messages),
+    ),
+    counter(
+        "relay_refused_total",
+        "Events refused, by event and by the code that the client was told.",
+        Value::Labelled(refusals),
+    ),
+];
+
+const HUB: &[Definition] = &[
+    counter(
+        "relay_ends_total",
+        "Ends of connections and of sockets that left alone, by reason.",
+        Value::Labelled(ends),
+    ),
+    gauge(
+        "relay_engine_connections",
+        "Engine.IO connections now open.",
+        Value::Hubs(|it| it.connections.get()),
+    ),
+    counter(
+        "relay_engine_connections_opened_total",
+        "Engine.IO connections opened.",
+        Value::Hubs(|it| it.connections_opened.get()),
+    ),
+    gauge("relay_sockets", "Sockets now in any namespace.", Value::Hubs(|it| it.sockets.get())),
+    gauge("relay_rooms", "Rooms that have members now.", Value::Hubs(|it| it.rooms.get())),
+    counter(
+        "relay_packets_received_total",
+        "Socket.IO packets received.",
+        Value::Hubs(|it| it.packets_received.get()),
+    ),
+    counter(
+        "relay_received_bytes_total",
+        "Bytes received after the handshake.",
+        Value::Hubs(|it| it.bytes_received.get()),
+    ),
+    counter(
+        "relay_sent_bytes_total",
+        "Bytes written after the handshake.",
+        Value::Hubs(|it| it.bytes_sent.get()),
+    ),
+    counter(
+        "relay_events_total",
+        "Events handed to the application.",
+        Value::Hubs(|it| it.events.get()),
+    ),
+    counter(
+        "relay_broadcasts_total",
+        "Broadcasts placed in the order.",
+        Value::Hubs(|it| it.broadcasts.get()),
+    ),
+    counter(
+        "relay_deliveries_total",
+        "Packets put into outboxes.",
+        Value::Hubs(|it| it.deliveries.get()),
+    ),
+    counter(
+        "relay_volatile_dropped_total",
+        "Volatile packets dropped because the client could not take them at once.",
+        Value::Hubs(|it| it.volatile_dropped.get()),
+    ),
+    counter(
+        "relay_encoded_too_large_total",
+        "Messages whose encoding would exceed the bound of one message.",
+        Value::Hubs(|it| it.encoded_too_large.get()),
+    ),
+    counter(
+        "relay_rooms_refused_total",
+        "Joins refused because a bound on rooms was reached.",
+        Value::Hubs(|it| it.rooms_refused.get()),
+    ),
+    counter(
+        "relay_acks_refused_total",
+        "Acknowledgements that could not be awaited because a bound was reached.",
+        Value::Hubs(|it| it.acks_refused.get()),
+    ),
+    counter(
+        "relay_ack_answers_dropped_total",
+        "Answers to broadcasts with acknowledgement that were counted but not kept.",
+        Value::Hubs(|it| it.ack_answers_dropped.get()),
+    ),
+    counter(
+        "relay_senders_held_total",
+        "Times a connection was not read because what it sent still waited elsewhere.",
+        Value::Hubs(|it| it.senders_held.get()),
+    ),
+    gauge(
+        "relay_senders_held",
+        "Connections that are not read now for that reason.",
+        Value::Hubs(|it| it.senders_held_now.get()),
+    ),
+    counter(
+        "relay_reads_held_total",
+        "Times a shard did not read for want of credit in the order.",
+        Value::Hubs(|it| it.reads_held.get()),
+    ),
+    counter(
+        "relay_panics_total",
+        "Panics of the application that were caught.",
+        Value::Hubs(|it| it.panics.get()),
+    ),
+    counter(
+        "relay_connects_refused_total",
+        "CONNECTs refused: no such namespace, or the application said no.",
+        Value::Hubs(|it| it.connects_refused.get()),
+    ),
+    gauge(
+        "relay_memory_held_bytes",
+        "Bytes that peers make the process hold.",
+        Value::Instance(|it| it.instance.memory().used() as u64),
+    ),
+    gauge(
+        "relay_memory_held_max_bytes",
+        "The bound of relay_memory_held_bytes.",
+        Value::Instance(|it| it.instance.memory().max() as u64),
+    ),
+];
+
+const SERVER: &[Definition] = &[
+    gauge(
+        "relay_tcp_open",
+        "TCP connections now open, upgraded or not.",
+        Value::Instance(|it| it.server.open.load(Ordering::Relaxed) as u64),
+    ),
+    counter(
+        "relay_accept_errors_total",
+        "Accepts that failed, for want of descriptors above all.",
+        Value::Instance(|it| read(&it.server.accept_errors)),
+    ),
+    counter(
+        "relay_full_total",
+        "Sessions refused because the descriptors are taken.",
+        Value::Instance(|it| read(&it.server.full)),
+    ),
+    counter(
+        "relay_http_errors_total",
+        "HTTP connections that ended with an error.",
+        Value::Instance(|it| read(&it.server.http_errors)),
+    ),
+    counter(
+        "relay_handshakes_refused_total",
+        "Handshakes refused, by Engine.IO error code.",
+        Value::Labelled(handshakes_refused),
+    ),
+];
+
+const PROCESS: &[Definition] = &[
+    counter(
+        "process_cpu_seconds_total",
+        "CPU time of all threads, user and system, in seconds.",
+        Value::Process(|it| it.cpu_seconds),
+    ),
+    gauge(
+        "process_resident_memory_bytes",
+        "Memory in use.",
+        Value::Process(|it| it.resident_bytes as f64),
+    ),
+    gauge(
+        "process_start_time_seconds",
+        "When the process started, in seconds since 1970.",
+        Value::Process(|it| it.start_time_seconds),
+    ),
+    gauge(
+        "process_virtual_memory_bytes",
+        "Address space in use.",
+        Value::Process(|it| it.virtual_bytes as f64),
+    ),
+    gauge("process_open_fds", "Open descriptors.", Value::Process(|it| it.open_fds as f64)),
+    gauge(
+        "process_max_fds",
+        "How many descriptors the process may have.",
+        Value::Process(|it| it.max_fds),
+    ),
+    gauge("process_threads", "Threads.", Value::Process(|it| it.threads as f64)),
+    gauge(
+        "nodejs_heap_size_total_bytes",
+        "Memory in use, under the name that dashboards of the Node server draw.",
+        Value::Process(|it| it.resident_bytes as f64),
+    ),
+    gauge("nodejs_eventloop_lag_seconds", "Always 0: not measured yet.", Value::Process(|_| 0.0)),
+];
+
+const fn gauge(name: &'static str, help: &'static str, value: Value) -> Definition {
+    Definition { name, kind: MetricType::GAUGE, help, value }
+}
+
+const fn counter(name: &'static str, help: &'static str, value: Value) -> Definition {
+    Definition { name, kind: MetricType::COUNTER, help, value }
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Adds up what the shards counted under the same two labels.
+pub(super) fn pairs<A: Ord + ToString, B: Ord + ToString>(
+    names: [&'static str; 2],
+    counts: impl Iterator<Item = ((A, B), u64)>,
+) -> Vec<Series> {
+    let mut sums: BTreeMap<(A, B), u64> = BTreeMap::new();
+    for (labels, count) in counts {
+        *sums.entry(labels).or_default() += count;
+    }
+    let series = |((a, b), count): ((A, B), u64)| Series {
+        labels: vec![(names[0], a.to_string()), (names[1], b.to_string())],
+        value: count as f64,
+    };
+    sums.into_iter().map(series).collect()
+}
+
+fn messages(sources: &Sources) -> Vec<Series> {
+    let counts = sources.gateways.iter().flat_map(|it| it.messages());
+    pairs(["type", "destination"], counts.map(|it| ((it.kind, it.destination), it.count)))
+}
+
+fn refusals(sources: &Sources) -> Vec<Series> {
+    let counts = sources.gateways.iter().flat_map(|it| it.refusals());
+    pairs(["event", "code"], counts.map(|it| ((it.event, it.code), it.count)))
+}
+
+fn ends(sources: &Sources) -> Vec<Series> {
+    let series = |reason: EndReason| Series {
+        labels: vec![("reason", reason.end().label.to_owned())],
+        value: sources.hubs.iter().map(|it| it.ends[reason.index()].get()).sum::<u64>() as f64,
+    };
+    EndReason::ALL.into_iter().map(series).collect()
+}
+
+fn handshakes_refused(sources: &Sources) -> Vec<Series> {
+    let series = |(code, count): (usize, &AtomicU64)| Series {
+        labels: vec![("code", code.to_string())],
+        value: read(count) as f64,
+    };
+    sources.server.refused.iter().enumerate().map(series).collect()
+}
