@@ -235,7 +235,13 @@ pub struct Request<'a> {
 pub enum Verified<'a> {
     /// A new session on this transport. A WebSocket upgrade may still name `polling`; the stock
     /// server accepts the WebSocket and closes it.
-    Handshake(Transport),
+    Handshake {
+        /// The transport.
+        transport: Transport,
+        /// `EIO` is that of our sessions. If not, a client that is welcome is answered with
+        /// [`HandshakeError::UnsupportedProtocolVersion`].
+        eio_matches: bool,
+    },
     /// A request for an existing session.
     Existing {
         /// The id as the client wrote it. If it is nobody's the answer is
@@ -254,7 +260,11 @@ pub enum Verified<'a> {
 impl fmt::Debug for Verified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verified::Handshake(transport) => f.debug_tuple("Handshake").field(transport).finish(),
+            Verified::Handshake { transport, eio_matches } => f
+                .debug_struct("Handshake")
+                .field("transport", transport)
+                .field("eio_matches", eio_matches)
+                .finish(),
             Verified::Existing { sid: _, transport, eio_matches } => f
                 .debug_struct("Existing")
                 .field("transport", transport)
@@ -268,7 +278,7 @@ impl fmt::Debug for Verified<'_> {
 /// gets the same answer.
 ///
 /// Whether a client is welcome ([`HandshakeError::Forbidden`]) is for the caller to decide
-/// afterwards, for [`Verified::Handshake`] only.
+/// afterwards, for [`Verified::Handshake`] only, and before the revision is judged.
 ///
 /// # Errors
 /// The first fault, to be sent to the client.
@@ -291,10 +301,7 @@ pub fn verify<'a>(
     if transport == Transport::WebSocket && !request.upgrade {
         return Err(HandshakeError::BadRequest);
     }
-    if !eio_matches {
-        return Err(HandshakeError::UnsupportedProtocolVersion);
-    }
-    Ok(Verified::Handshake(transport))
+    Ok(Verified::Handshake { transport, eio_matches })
 }
 
 /// Whether `byte` may stand in a header's value (RFC 9110 §5.5).

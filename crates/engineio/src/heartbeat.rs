@@ -78,6 +78,11 @@ impl Heartbeat {
         if self.stands_still() { u64::MAX } else { self.deadline_ms }
     }
 
+    /// Whether a ping is outstanding.
+    pub fn is_awaiting(&self) -> bool {
+        self.state != State::Quiet
+    }
+
     /// What is due now. The caller carries it out; asking again later gives what is due then.
     pub fn poll(&mut self, now_ms: u64, config: &HeartbeatConfig) -> Action {
         if now_ms < self.deadline() || self.stands_still() {

@@ -3,7 +3,7 @@
 //! It is a crate of its own because it must be provable and fuzzable alone: no runtime, clock,
 //! randomness or IO can reach it through its dependencies.
 //!
-//! It owns the packet grammar, session ids, the open packet, the verification of handshakes, the
+//! It owns the packet grammar, polling bodies, session ids, the open packet, the verification of handshakes, the
 //! heartbeat. It does not own transports (WebSocket
 //! frames, HTTP), the table of sessions, or what a message contains.
 
@@ -11,6 +11,7 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod open;
 pub mod packet;
+pub mod payload;
 pub mod sid;
 
 #[doc(hidden)]

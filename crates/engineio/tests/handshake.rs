@@ -23,19 +23,43 @@ fn handshakes() {
     use HandshakeError::*;
     use Transport::*;
     for (query, expected) in [
-        ("EIO=4&transport=websocket", Ok(Verified::Handshake(WebSocket))),
-        ("EIO=4&transport=polling", Ok(Verified::Handshake(Polling))),
-        ("EIO=4&transport=websocket&sid=", Ok(Verified::Handshake(WebSocket))),
+        (
+            "EIO=4&transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: true }),
+        ),
+        (
+            "EIO=4&transport=polling",
+            Ok(Verified::Handshake { transport: Polling, eio_matches: true }),
+        ),
+        (
+            "EIO=4&transport=websocket&sid=",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: true }),
+        ),
         ("", Err(TransportUnknown)),
         ("EIO=4", Err(TransportUnknown)),
         ("EIO=4&transport=", Err(TransportUnknown)),
         ("EIO=4&transport=webtransport", Err(TransportUnknown)),
         ("EIO=4&transport=WebSocket", Err(TransportUnknown)),
-        ("EIO=4&transport=polling&transport=websocket", Ok(Verified::Handshake(WebSocket))),
-        ("transport=websocket", Err(UnsupportedProtocolVersion)),
-        ("EIO=3&transport=websocket", Err(UnsupportedProtocolVersion)),
-        ("EIO=04&transport=websocket", Err(UnsupportedProtocolVersion)),
-        ("EIO=abc&transport=websocket", Err(UnsupportedProtocolVersion)),
+        (
+            "EIO=4&transport=polling&transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: true }),
+        ),
+        (
+            "transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }),
+        ),
+        (
+            "EIO=3&transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }),
+        ),
+        (
+            "EIO=04&transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }),
+        ),
+        (
+            "EIO=abc&transport=websocket",
+            Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }),
+        ),
     ] {
         check(&request(query), BOTH, expected);
     }
@@ -74,7 +98,7 @@ fn of_several_faults_the_first_in_order_is_told() {
     everything.method_is_get = true;
     check(&everything, BOTH, Err(BadRequest));
     everything.upgrade = true;
-    check(&everything, BOTH, Err(UnsupportedProtocolVersion));
+    check(&everything, BOTH, Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }));
 }
 
 #[test]

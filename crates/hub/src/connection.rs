@@ -9,12 +9,15 @@ use crate::application::{Handshake, SocketKey};
 use crate::deliver::Urgency;
 use crate::frame::{Format, Window};
 use crate::outbox::Outbox;
+use crate::polling::Polling;
 
 /// The transport under a session. Replaceable: nothing above it knows which one it is.
 #[derive(Debug)]
 pub(crate) enum Transport {
     /// RFC 6455 frames.
     WebSocket(relay_websocket::Decoder),
+    /// HTTP long-polling, perhaps with a WebSocket that probes for an upgrade.
+    Polling(Polling),
 }
 
 impl Transport {
@@ -22,6 +25,7 @@ impl Transport {
     pub(crate) fn buffered_bytes(&self) -> usize {
         match self {
             Self::WebSocket(decoder) => decoder.buffered_bytes(),
+            Self::Polling(polling) => polling.buffered_bytes(),
         }
     }
 }
@@ -91,7 +95,11 @@ impl Connection {
         let stall =
             if self.blocked && !self.stalled { self.progress + receiver_stall_ms } else { NEVER };
         let heartbeat = if self.stage == Stage::Open { self.heartbeat.deadline() } else { NEVER };
-        self.running_deadline().min(stall).min(heartbeat)
+        let transport = match &self.transport {
+            Some(Transport::Polling(polling)) => polling.deadline(),
+            Some(Transport::WebSocket(_)) | None => NEVER,
+        };
+        self.running_deadline().min(stall).min(heartbeat).min(transport)
     }
 
     /// [`Self::deadline`], unless it stands still.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use relay_engineio::heartbeat::HeartbeatConfig;
+use relay_engineio::sid::SessionId;
 
 use crate::acks::{Collector, Outcome};
 use crate::application::SocketKey;
@@ -46,6 +47,10 @@ pub(crate) struct Core<D> {
     random: ChaCha12Rng,
     pub(crate) heartbeat: HeartbeatConfig,
     pub(crate) connections: Slots<Connection>,
+    /// Open sessions by their secret ids.
+    pub(crate) sessions: HashMap<SessionId, Key>,
+    /// Whether sessions that poll are told that they may upgrade.
+    pub(crate) upgrades: bool,
     pub(crate) namespaces: Vec<Namespace<D>>,
     pub(crate) rooms: usize,
     pub(crate) cursor: Cursor<Entry>,
@@ -106,6 +111,8 @@ impl<D> Core<D> {
                 ping_timeout_ms: millis(limits.ping_timeout),
             },
             connections: Slots::default(),
+            sessions: HashMap::new(),
+            upgrades: limits.allow_upgrades,
             namespaces: instance.namespace_names().map(|_| Namespace::default()).collect(),
             rooms: 0,
             cursor: instance.order().cursor(),

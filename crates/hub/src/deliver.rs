@@ -44,7 +44,6 @@ impl<D> Core<D> {
         (args, attachments): (&[u8], &[Bytes]),
         load: Rc<Load>,
     ) -> Rc<Frame> {
-        let Format::WebSocket = format;
         let head = &mut self.scratch;
         head.clear();
         head.push(b'4');
@@ -53,33 +52,29 @@ impl<D> Core<D> {
             Header::Event { ack } => write_event_header(head, name, ack, attachments.len()),
             Header::Ack { id } => write_ack_header(head, name, id, attachments.len()),
         }
-        let text = head.len() + args.len();
-        let binary: usize =
-            attachments.iter().map(|data| header_len(data.len()) + data.len()).sum();
-        let mut bytes = Vec::with_capacity(header_len(text) + text + binary);
-        write_header(&mut bytes, Opcode::Text, text);
-        bytes.extend_from_slice(head);
-        bytes.extend_from_slice(args);
-        for data in attachments {
-            write_header(&mut bytes, Opcode::Binary, data.len());
-            bytes.extend_from_slice(data);
-        }
-        self.frame(bytes, load)
+        let bytes = match format {
+            Format::WebSocket => websocket(head, args, attachments),
+            Format::Polling => polling(head, args, attachments),
+        };
+        let packets = u16::try_from(1 + attachments.len()).unwrap_or(u16::MAX);
+        self.frame(bytes, packets, load)
     }
 
     /// A frame around bytes that are encoded already, charged to the memory budget.
-    pub(crate) fn frame(&mut self, bytes: Vec<u8>, load: Rc<Load>) -> Rc<Frame> {
+    pub(crate) fn frame(&mut self, bytes: Vec<u8>, packets: u16, load: Rc<Load>) -> Rc<Frame> {
         self.memory.add(bytes.len() + self.limits().outbox_entry_bytes);
         self.frames += 1;
-        Frame::new(bytes.into_boxed_slice(), self.frames, self.now, load)
+        Frame::new(bytes.into_boxed_slice(), packets, self.frames, self.now, load)
     }
 
     fn check(&self, args: usize, attachments: &[Bytes]) -> Result<(), EmitError> {
         if attachments.len() > self.limits().attachments_max {
             return Err(EmitError::TooManyAttachments);
         }
-        // Headers of the packet and the frames are far below the slack of a kilobyte.
-        let encoded = args + attachments.iter().map(|data| data.len() + 16).sum::<usize>() + 1_024;
+        // The largest encoding, whoever the receivers are: base64. Headers of the packet and the
+        // frames are far below the slack of a kilobyte.
+        let base64 = |data: &Bytes| data.len().div_ceil(3) * 4 + 16;
+        let encoded = args + attachments.iter().map(base64).sum::<usize>() + 1_024;
         if encoded > self.limits().encoded_bytes_max {
             self.stats.encoded_too_large.add(1);
             return Err(EmitError::TooLarge);
@@ -175,6 +170,12 @@ impl<D> Core<D> {
             }
             return;
         }
+        self.mark_dirty(key, urgency);
+    }
+
+    /// Something of the connection waits to be written, as soon as `urgency` says.
+    pub(crate) fn mark_dirty(&mut self, key: Key, urgency: Urgency) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
         match (urgency, connection.dirty) {
             // Something direct takes what waited in bulk along.
             (Urgency::Direct, None | Some(Urgency::Bulk)) => self.fresh.push_back(key),
@@ -213,4 +214,33 @@ impl<D> Core<D> {
     pub(crate) fn window_low(&self) -> usize {
         if self.instance.memory().is_high() { 0 } else { self.limits().sender_window_bytes / 2 }
     }
+}
+
+/// A packet and its attachments as frames of RFC 6455.
+fn websocket(head: &[u8], args: &[u8], attachments: &[Bytes]) -> Vec<u8> {
+    let text = head.len() + args.len();
+    let binary: usize = attachments.iter().map(|data| header_len(data.len()) + data.len()).sum();
+    let mut bytes = Vec::with_capacity(header_len(text) + text + binary);
+    write_header(&mut bytes, Opcode::Text, text);
+    bytes.extend_from_slice(head);
+    bytes.extend_from_slice(args);
+    for data in attachments {
+        write_header(&mut bytes, Opcode::Binary, data.len());
+        bytes.extend_from_slice(data);
+    }
+    bytes
+}
+
+/// The same as part of a polling body.
+fn polling(head: &[u8], args: &[u8], attachments: &[Bytes]) -> Vec<u8> {
+    let binary: usize = attachments.iter().map(|data| data.len().div_ceil(3) * 4 + 2).sum();
+    let mut bytes = Vec::with_capacity(head.len() + args.len() + binary);
+    bytes.extend_from_slice(head);
+    bytes.extend_from_slice(args);
+    for data in attachments {
+        bytes.push(relay_engineio::payload::SEPARATOR);
+        let packet = relay_engineio::Packet::Binary(std::borrow::Cow::Borrowed(data));
+        relay_engineio::packet::encode_text(&packet, &mut bytes);
+    }
+    bytes
 }

@@ -5,9 +5,9 @@ use relay_websocket::{Opcode, write_close, write_frame};
 
 use crate::acks::Outcome;
 use crate::application::SocketKey;
-use crate::connection::{Connection, NEVER, Stage};
+use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::core::{Core, millis};
-use crate::frame::Load;
+use crate::frame::{Format, Load};
 use crate::hub::Output;
 use crate::namespace::AckFor;
 use crate::reason::{EndReason, WireEnd};
@@ -73,16 +73,23 @@ impl<D> Core<D> {
         self.end_connection(key, reason);
     }
 
-    /// Sends one Engine.IO packet as a text frame.
+    /// Sends one Engine.IO packet in text form.
     pub(crate) fn send_text(&mut self, key: Key, packet: &[u8]) {
-        self.send_ws(key, Opcode::Text, packet);
+        match self.connections.get(key).map(|connection| connection.format) {
+            Some(Format::WebSocket) => self.send_ws(key, Opcode::Text, packet),
+            Some(Format::Polling) => {
+                let frame = self.frame(packet.to_vec(), 1, Load::new());
+                self.send(key, frame, false);
+            }
+            None => {}
+        }
     }
 
     /// Sends one frame that belongs to the transport.
     pub(crate) fn send_ws(&mut self, key: Key, opcode: Opcode, payload: &[u8]) {
         let mut bytes = Vec::with_capacity(payload.len() + 10);
         write_frame(&mut bytes, opcode, payload);
-        let frame = self.frame(bytes, Load::new());
+        let frame = self.frame(bytes, 1, Load::new());
         self.send(key, frame, false);
     }
 
@@ -102,15 +109,14 @@ impl<D> Core<D> {
             return;
         }
         let sockets = connection.sockets.clone();
-        let session = connection.session;
         for socket in sockets {
             self.end_socket(socket, reason);
         }
-        self.instance.sessions().remove(&session);
         self.count_end(reason);
         self.stats.connections.sub(1);
         self.free_partial(key);
         match reason.end().wire {
+            _ if self.is_polling(key) => self.end_polling(key, reason),
             WireEnd::Abort | WireEnd::Namespace => self.drop_connection(key),
             WireEnd::Close(code) => self.close(key, code.or(echo)),
         }
@@ -121,7 +127,7 @@ impl<D> Core<D> {
         self.read_again(key);
         let mut bytes = Vec::with_capacity(4);
         write_close(&mut bytes, code, "");
-        let frame = self.frame(bytes, Load::new());
+        let frame = self.frame(bytes, 1, Load::new());
         self.send(key, frame, false);
         let until = self.now + millis(self.limits().close_timeout);
         if let Some(connection) = self.connections.get_mut(key) {
@@ -148,6 +154,8 @@ impl<D> Core<D> {
         if connection.held {
             self.stats.senders_held_now.sub(1);
         }
+        self.sessions.remove(&connection.session);
+        self.leave_requests(&mut connection);
         connection.outbox.clear(|frame, counted| self.taken(frame, counted));
         self.memory.sub(connection.partial_bytes);
         self.outputs.push_back(Output::Drop(key));
@@ -158,20 +166,38 @@ impl<D> Core<D> {
         let Some(connection) = self.connections.get_mut(key) else { return };
         self.memory.sub(std::mem::take(&mut connection.partial_bytes));
         connection.decoder = None;
-        connection.transport.take_if(|transport| transport.buffered_bytes() > 0);
+        connection.transport.take_if(|transport| match transport {
+            Transport::WebSocket(decoder) => decoder.buffered_bytes() > 0,
+            Transport::Polling(_) => false,
+        });
         connection.partial_since = NEVER;
     }
 
-    /// The peer's TCP connection is gone.
+    pub(crate) fn is_polling(&self, key: Key) -> bool {
+        self.connections.get(key).is_some_and(|connection| connection.format == Format::Polling)
+    }
+
+    /// The peer's TCP connection is gone. A session that polls has only lost the WebSocket that
+    /// asked to take it over.
     pub(crate) fn transport_ended(&mut self, key: Key, reason: EndReason) {
+        if self.is_polling(key) {
+            return self.end_probe(key);
+        }
         self.end_connection(key, reason);
         self.drop_connection(key);
     }
 
     /// A receiver took no byte for so long that it weighs on no sender any more.
     pub(crate) fn stall(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.stalled = true;
+            self.uncount(key);
+        }
+    }
+
+    /// What waits for a client weighs on its senders no more.
+    pub(crate) fn uncount(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        connection.stalled = true;
         let mut lifted = Vec::new();
         connection.outbox.uncount(|frame| lifted.extend(frame.load().uncount()));
         for weight in lifted {

@@ -118,11 +118,15 @@ impl Load {
 pub(crate) enum Format {
     /// Text and binary frames of RFC 6455.
     WebSocket,
+    /// Packets in text form, binary in base64, for the body of an HTTP response.
+    Polling,
 }
 
 /// One message in the formats that its receivers need.
 #[derive(Debug, Default)]
-pub(crate) struct Frames([Option<Rc<Frame>>; 1]);
+pub(crate) struct Frames([Option<Rc<Frame>>; FORMATS]);
+
+const FORMATS: usize = 2;
 
 impl Frames {
     pub(crate) fn get(&self, format: Format) -> Option<&Rc<Frame>> {
@@ -140,7 +144,7 @@ impl Frames {
 
 impl IntoIterator for Frames {
     type Item = Rc<Frame>;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Rc<Frame>>, 1>>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Rc<Frame>>, FORMATS>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter().flatten()
@@ -152,6 +156,8 @@ impl IntoIterator for Frames {
 #[derive(Debug)]
 pub struct Frame {
     bytes: Box<[u8]>,
+    /// Engine.IO packets in it.
+    pub(crate) packets: u16,
     /// Unique within the shard, so that equal queues can be recognised without comparing bytes.
     serial: u64,
     /// When it was encoded, in milliseconds of the shard's clock.
@@ -160,8 +166,14 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new(bytes: Box<[u8]>, serial: u64, born: u64, load: Rc<Load>) -> Rc<Self> {
-        Rc::new(Self { bytes, serial, born, load })
+    pub(crate) fn new(
+        bytes: Box<[u8]>,
+        packets: u16,
+        serial: u64,
+        born: u64,
+        load: Rc<Load>,
+    ) -> Rc<Self> {
+        Rc::new(Self { bytes, packets, serial, born, load })
     }
 
     /// The bytes for the wire.

@@ -8,21 +8,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use relay_engineio::heartbeat::{Action, Heartbeat};
-use relay_engineio::open::Open;
-use relay_engineio::sid::SessionId;
+use relay_engineio::heartbeat::Action;
 
 use crate::acks::Outcome;
 use crate::application::{Answer, Application, Handshake, Happening, SocketKey};
 use crate::broadcast::{Broadcast, EmitError};
 use crate::cluster::Cluster;
-use crate::connection::{Connection, NEVER, Stage, Transport};
+use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
 use crate::deliver::Urgency;
 use crate::frame::Format;
 use crate::instance::Instance;
 use crate::outbox::Outbox;
+use crate::polling::Reply;
 use crate::reason::EndReason;
 use crate::slots::Key;
 use crate::stats::Stats;
@@ -69,8 +68,16 @@ pub enum Output {
     Read(Key),
     /// Everything is written: shut the sending side of the TCP connection down.
     Finish(Key),
-    /// Drop the TCP connection. The key is stale already.
+    /// Drop the TCP connection. The key is stale already, unless it was a WebSocket that failed to
+    /// take a polling session over.
     Drop(Key),
+    /// Answer a request of a session that polls.
+    Reply {
+        /// The number that the server gave it.
+        number: u64,
+        /// The answer.
+        reply: Reply,
+    },
 }
 
 /// The state machine of one shard.
@@ -117,56 +124,12 @@ impl<A: Application> Hub<A> {
     pub fn open(&mut self, now: u64, handshake: Handshake) -> Key {
         let core = &mut self.core;
         core.now = now;
-        let shard = u8::try_from(core.shard).unwrap_or(u8::MAX);
-        let session = SessionId::new(core.random(), shard, core.instance.number());
-        let limits = core.instance.limits();
-        let payload_bytes_max = u32::try_from(limits.payload_bytes_max).unwrap_or(u32::MAX);
+        let payload_bytes_max = u32::try_from(core.limits().payload_bytes_max).unwrap_or(u32::MAX);
         let decoder =
             relay_websocket::Decoder::new(relay_websocket::Role::Server, payload_bytes_max);
-        let decoder_limits = relay_socketio::decoder::DecoderLimits {
-            attachments_max: limits.attachments_max,
-            message_bytes_max: limits.message_bytes_max,
-        };
-        let connection = Connection {
-            transport: Some(Transport::WebSocket(decoder)),
-            decoder: Some(relay_socketio::decoder::Decoder::new(
-                relay_socketio::decoder::Role::Server,
-                decoder_limits,
-            )),
-            heartbeat: Heartbeat::new(now, &core.heartbeat),
-            outbox: Outbox::default(),
-            session,
-            handshake,
-            sockets: Vec::new(),
-            left: Vec::new(),
-            window: None,
-            deadline: now + millis(limits.connect_timeout),
-            partial_since: NEVER,
-            partial_bytes: 0,
-            progress: now,
-            scheduled: NEVER,
-            stage: Stage::Open,
-            joined: false,
-            close_received: false,
-            blocked: false,
-            stalled: false,
-            dirty: None,
-            format: Format::WebSocket,
-            held: false,
-        };
-        let mut packet = Vec::with_capacity(128);
-        Open {
-            sid: session,
-            upgrades: &[],
-            ping_interval: limits.ping_interval,
-            ping_timeout: limits.ping_timeout,
-            max_payload: payload_bytes_max,
-        }
-        .write(&mut packet);
-        let key = core.connections.insert(connection);
-        core.instance.sessions().insert(session);
-        core.stats.connections.add(1);
-        core.stats.connections_opened.add(1);
+        let transport = Transport::WebSocket(decoder);
+        let (key, _) = core.open_connection(transport, Format::WebSocket, handshake);
+        let packet = core.open_packet(key, &[]);
         core.cause = Some(key);
         core.send_text(key, &packet);
         core.cause = None;
@@ -330,6 +293,7 @@ impl<A: Application> Hub<A> {
                 Action::None => {}
             }
         }
+        core.polling_due(key);
         core.schedule(key);
     }
 
@@ -360,9 +324,16 @@ impl<A: Application> Hub<A> {
     /// What waits to be written to a connection; `None` if there is none, or nothing to write.
     /// The connection counts as clean until something new is queued.
     pub fn outbox(&mut self, key: Key) -> Option<&Outbox> {
-        let connection = self.core.connections.get_mut(key)?;
-        connection.dirty = None;
-        if connection.blocked { None } else { Some(&connection.outbox) }
+        self.core.connections.get_mut(key)?.dirty = None;
+        // A session that polls is answered on the way; its TCP connection is a WebSocket's that
+        // probes.
+        self.core.answer_get(key);
+        let connection = self.core.connections.get(key)?;
+        match &connection.transport {
+            Some(Transport::Polling(polling)) => polling.probe_outbox(),
+            _ if connection.blocked => None,
+            _ => Some(&connection.outbox),
+        }
     }
 
     /// The socket took `n` bytes.
@@ -370,6 +341,9 @@ impl<A: Application> Hub<A> {
         let core = &mut self.core;
         core.now = now;
         core.stats.bytes_sent.add(n as u64);
+        if core.is_polling(key) {
+            return core.probe_wrote(key, n);
+        }
         let Some(connection) = core.connections.get_mut(key) else { return };
         if n > 0 {
             connection.progress = now;
@@ -393,6 +367,10 @@ impl<A: Application> Hub<A> {
     pub fn write_blocked(&mut self, now: u64, key: Key) {
         let core = &mut self.core;
         core.now = now;
+        if core.is_polling(key) {
+            // It does not even take the few bytes of a probe.
+            return core.end_probe(key);
+        }
         let limits = core.instance.limits();
         let (entry, max) = (limits.outbox_entry_bytes, limits.outbox_bytes_max);
         let Some(connection) = core.connections.get_mut(key) else { return };
@@ -415,7 +393,7 @@ impl<A: Application> Hub<A> {
     /// The socket takes bytes again.
     pub fn writable(&mut self, key: Key) {
         let Some(connection) = self.core.connections.get_mut(key) else { return };
-        if connection.blocked {
+        if connection.blocked && connection.format != Format::Polling {
             connection.blocked = false;
             if connection.dirty.is_none() && !connection.outbox.is_empty() {
                 connection.dirty = Some(Urgency::Bulk);

@@ -1,10 +1,7 @@
 //! What the shards of one instance share: bounds, the order, the memory budget, ack counters.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use relay_engineio::sid::SessionId;
 
 use crate::broadcast::Entry;
 use crate::limits::Limits;
@@ -30,8 +27,6 @@ pub struct Instance {
     memory: Arc<MemoryBudget>,
     order: Order<Entry>,
     credits: Vec<Arc<Credit>>,
-    /// Open sessions of all shards. Touched when a connection opens or ends, not by messages.
-    sessions: Mutex<HashSet<SessionId>>,
 }
 
 impl Instance {
@@ -50,7 +45,6 @@ impl Instance {
             order: Order::new(memory.clone()),
             memory,
             credits: (0..shards.clamp(1, SHARDS_MAX)).map(|_| Arc::default()).collect(),
-            sessions: Mutex::default(),
             limits,
         })
     }
@@ -75,16 +69,6 @@ impl Instance {
 
     pub(crate) fn memory_shared(&self) -> Arc<MemoryBudget> {
         self.memory.clone()
-    }
-
-    /// Whether a session is open on any shard.
-    #[must_use]
-    pub fn knows(&self, session: &SessionId) -> bool {
-        self.sessions().contains(session)
-    }
-
-    pub(crate) fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn number(&self) -> u16 {

@@ -25,8 +25,10 @@ mod instance;
 pub mod limits;
 mod memory;
 mod namespace;
+mod open;
 mod order;
 mod outbox;
+mod polling;
 mod reason;
 mod receive;
 mod room;
@@ -46,7 +48,11 @@ pub use instance::{Instance, SHARDS_MAX};
 pub use limits::Limits;
 pub use memory::MemoryBudget;
 pub use outbox::Outbox;
+pub use polling::{Body, Reply, Request};
 pub use reason::{End, EndReason, WireEnd};
 pub use room::{Audience, RESERVED_PREFIX, Room};
 pub use slots::Key;
 pub use stats::Stats;
+
+/// Writes a JSON string, quotes included.
+pub use relay_socketio::json::write_string as write_json_string;

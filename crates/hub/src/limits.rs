@@ -35,6 +35,16 @@ pub struct Limits {
     /// since they may have been on their way; after it they are a protocol error.
     pub left_namespace_grace: Duration,
 
+    /// Time in which a WebSocket that asks to take a polling session over must do so. Node's
+    /// default.
+    pub upgrade_timeout: Duration,
+    /// Whether sessions that begin by polling are offered the upgrade.
+    pub allow_upgrades: bool,
+    /// Time in which a polling client may come for the last packets of its session. Node's.
+    pub poll_close_timeout: Duration,
+    /// Packets of one polling response; some clients take no more.
+    pub poll_packets_max: usize,
+
     // ---- Rooms and acknowledgements ----------------------------------------------------------
     /// Rooms of one socket, the application's own not counted.
     pub rooms_per_socket_max: usize,
@@ -102,6 +112,8 @@ pub struct Limits {
     pub reserved_descriptors: usize,
     /// Life of a connection that uses a reserved descriptor.
     pub reserved_http_timeout: Duration,
+    /// Time that the program has to decide whether a session may begin, or a socket may join.
+    pub decision_timeout: Duration,
     /// Time for the closing handshake before the TCP connection is dropped.
     pub close_timeout: Duration,
 
@@ -125,6 +137,10 @@ impl Default for Limits {
             attachments_timeout: Duration::from_secs(30),
             json_depth_max: 512,
             left_namespace_grace: Duration::from_secs(30),
+            upgrade_timeout: Duration::from_secs(10),
+            allow_upgrades: true,
+            poll_close_timeout: Duration::from_secs(30),
+            poll_packets_max: 16,
             rooms_per_socket_max: 1_000,
             room_name_bytes_max: 256,
             rooms_per_request_max: 100,
@@ -155,6 +171,7 @@ impl Default for Limits {
             http_headers_max: 100,
             reserved_descriptors: 64,
             reserved_http_timeout: Duration::from_secs(2),
+            decision_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             metric_types_max: 100,
             metric_type_bytes_max: 64,
@@ -194,6 +211,10 @@ impl Limits {
                 "a reserved descriptor must be freed sooner than an ordinary one",
             ),
             (self.flush_slice <= self.flush_rest_max, "a slice of a flush must fit a turn of it"),
+            (
+                self.poll_packets_max > self.attachments_max,
+                "a polling response must hold a packet and all its attachments",
+            ),
             (self.fan_out_slice > 0, "fan_out_slice must not be 0"),
             (self.sender_window_share > 0, "sender_window_share must not be 0"),
             (self.reads_per_pass > 0 && self.accepts_per_pass > 0, "a pass must do something"),

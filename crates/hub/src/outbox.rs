@@ -114,7 +114,7 @@ mod tests {
     use crate::frame::{Frame, Load};
 
     fn frame(text: &str) -> std::rc::Rc<Frame> {
-        Frame::new(text.as_bytes().into(), 0, 0, Load::new())
+        Frame::new(text.as_bytes().into(), 1, 0, 0, Load::new())
     }
 
     #[test]

@@ -28,10 +28,14 @@ impl<A: Application> Hub<A> {
     /// Decodes and handles whole messages; what is left of one stays in the transport.
     pub(crate) fn read(&mut self, key: Key, input: &mut [u8]) {
         let Some(connection) = self.core().connections.get_mut(key) else { return };
+        if let Some(Transport::Polling(_)) = connection.transport {
+            return self.read_probe(key, input);
+        }
         // While its bytes are worked on, the decoder is out of the core: messages borrow it.
         let Some(mut transport) = connection.transport.take() else { return };
         match &mut transport {
             Transport::WebSocket(decoder) => self.read_frames(key, decoder, input),
+            Transport::Polling(_) => {}
         }
         if let Some(connection) = self.core().connections.get_mut(key)
             // A closing connection is read for its close frame alone; half a message is freed.
@@ -85,7 +89,7 @@ impl<A: Application> Hub<A> {
         }
     }
 
-    fn on_engine_packet(&mut self, key: Key, packet: EnginePacket<'_>) {
+    pub(crate) fn on_engine_packet(&mut self, key: Key, packet: EnginePacket<'_>) {
         let is_pong = matches!(packet, EnginePacket::Pong(_));
         self.core().heard(key, is_pong);
         match packet {
@@ -343,6 +347,7 @@ impl<D> Core<D> {
         connection.release(self.now);
         self.stats.senders_held_now.sub(1);
         self.outputs.push_back(Output::Read(key));
+        self.release_post(key);
         self.schedule(key);
     }
 }

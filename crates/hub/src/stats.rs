@@ -49,6 +49,12 @@ stats! {
     connections,
     /// Connections opened.
     connections_opened,
+    /// WebSockets that asked to take a polling session over.
+    probes,
+    /// Those that failed: the session went on polling, or ended first.
+    probes_failed,
+    /// Sessions that went from polling to WebSocket.
+    upgrades,
     /// Gauge: sockets in namespaces.
     sockets,
     /// Gauge: rooms with members.

@@ -12,7 +12,7 @@ use relay::routes::Sources;
 use relay::settings::{Settings, variables};
 use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
 use relay_hub::{Instance, Limits};
-use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind};
+use relay_server::{Config, Descriptors, Enabled, HttpRequest, Server, ServerStats, bind};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -68,6 +68,12 @@ fn run() -> Result<(), Vec<String>> {
         path: "/socket.io/".to_owned(),
         instance: instance.clone(),
         http,
+        transports: Enabled { polling: true, websocket: true },
+        cors: settings.cors,
+        cookie: None,
+        allow: None,
+        serve_client: true,
+        compression: true,
         stats: stats.clone(),
     };
     let made = gateways.clone();

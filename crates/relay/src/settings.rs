@@ -6,12 +6,13 @@
 
 use std::net::IpAddr;
 
+use relay_server::Cors;
+
 /// Settings whose feature is not there yet: naming one is an error, never a silent no.
-const NOT_YET: [(&str, &str); 5] = [
+const NOT_YET: [(&str, &str); 4] = [
     ("REDIS_", "several instances through Redis"),
     ("KAFKA_", "export to Kafka"),
     ("MONGO", "history in MongoDB"),
-    ("CORS_", "CORS and long-polling"),
     ("METRICS_TYPES", "metric types that always keep their label"),
 ];
 const NOT_YET_EXACT: [(&str, &str); 5] = [
@@ -24,7 +25,7 @@ const NOT_YET_EXACT: [(&str, &str); 5] = [
 const WEBRTC: &str = "WebRTC signalling";
 
 /// The settings of one instance.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `PORT`, 5000 by default.
     pub port: u16,
@@ -34,6 +35,8 @@ pub struct Settings {
     pub shards: usize,
     /// `INSTANCE_ID`: a display name; host name and process id by default.
     pub instance: String,
+    /// `CORS_ORIGIN`, `CORS_METHODS`, `CORS_CREDENTIALS`: pages of any origin by default.
+    pub cors: Option<Cors>,
 }
 
 impl Settings {
@@ -43,8 +46,14 @@ impl Settings {
     /// One sentence for each that is wrong.
     pub fn read(vars: impl Iterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut settings =
-            Self { port: 5000, host: None, shards: cores.min(256), instance: display_name() };
+        let mut settings = Self {
+            port: 5000,
+            host: None,
+            shards: cores.min(256),
+            instance: display_name(),
+            cors: None,
+        };
+        let mut cors = [None, None, None];
         let mut wrong = Vec::new();
         for (name, value) in vars {
             if value.is_empty() {
@@ -65,6 +74,9 @@ impl Settings {
                     Ok(shards @ 1..=256) => settings.shards = shards,
                     _ => wrong.push(found("a number from 1 to 256 is accepted")),
                 },
+                "CORS_ORIGIN" => cors[0] = Some(value),
+                "CORS_METHODS" => cors[1] = Some(value),
+                "CORS_CREDENTIALS" => cors[2] = Some(value),
                 "INSTANCE_ID" => settings.instance = value,
                 // It asks for what there is.
                 "WEBRTC_ENABLED" if value == "false" => {}
@@ -73,6 +85,11 @@ impl Settings {
                 )),
                 _ => wrong.extend(refused(&name)),
             }
+        }
+        let [origin, methods, credentials] = &cors;
+        match Cors::from_settings(origin.as_deref(), methods.as_deref(), credentials.as_deref()) {
+            Ok(cors) => settings.cors = cors,
+            Err(errors) => wrong.extend(errors),
         }
         wrong.sort();
         if wrong.is_empty() { Ok(settings) } else { Err(wrong) }

@@ -3,29 +3,45 @@
 //! Owns listeners, HTTP until the 101, the sockets after it, and what passes between shards. Does
 //! not own protocols (they are sans-IO, below the hub) nor anything an application means.
 
+mod bundle;
+mod compress;
+mod cookie;
+mod cors;
 mod descriptors;
 mod flush;
 mod http;
+mod inputs;
 mod listen;
 mod mailbox;
+mod polling;
 mod shard;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
 
+pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
+pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;
-pub use http::{HttpRequest, HttpResponse, ServerStats};
+pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use listen::{ListenError, bind};
+pub use relay_engineio::handshake::Enabled;
 
 use mailbox::Mailbox;
 
 /// Answers plain HTTP requests that are not the protocol's. Called on a shard's thread: it must
 /// not block. `None` is a 404.
 pub type HttpHandler = Arc<dyn Fn(&HttpRequest<'_>) -> Option<HttpResponse> + Send + Sync>;
+
+/// Decides whether a session may begin, before anything else is done for it. It may take its time,
+/// within a bound; a refusal carries the words that the client gets.
+pub type AllowRequest = Arc<
+    dyn Fn(HandshakeRequest) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync,
+>;
 
 /// How a server is set up.
 pub struct Config {
@@ -35,6 +51,19 @@ pub struct Config {
     pub instance: Arc<Instance>,
     /// Plain HTTP.
     pub http: HttpHandler,
+    /// The transports that clients may use.
+    pub transports: Enabled,
+    /// Who may read answers from a browser, and from which pages a WebSocket may come; `None`
+    /// says nothing to browsers and lets WebSockets of any page in.
+    pub cors: Option<Cors>,
+    /// A cookie for proxies, set by the answer that begins a polling session.
+    pub cookie: Option<Cookie>,
+    /// Who may begin a session; `None` lets everybody.
+    pub allow: Option<AllowRequest>,
+    /// Whether the client library is served under the path.
+    pub serve_client: bool,
+    /// Whether large polling answers are compressed for clients that accept it.
+    pub compression: bool,
     /// Counters of the server itself.
     pub stats: Arc<ServerStats>,
 }
@@ -44,6 +73,14 @@ pub(crate) struct Shared {
     pub(crate) path: String,
     pub(crate) instance: Arc<Instance>,
     pub(crate) http: HttpHandler,
+    pub(crate) transports: Enabled,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) allow: Option<AllowRequest>,
+    pub(crate) serve_client: bool,
+    pub(crate) compression: bool,
+    /// The number of the next request of a session.
+    pub(crate) requests: AtomicU64,
     pub(crate) stats: Arc<ServerStats>,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) stopping: AtomicBool,
@@ -92,6 +129,13 @@ impl Server {
             path: config.path,
             instance: config.instance,
             http: config.http,
+            transports: config.transports,
+            cors: config.cors,
+            cookie: config.cookie,
+            allow: config.allow,
+            serve_client: config.serve_client,
+            compression: config.compression,
+            requests: AtomicU64::new(0),
             stats: config.stats,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             stopping: AtomicBool::new(false),

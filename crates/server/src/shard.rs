@@ -22,9 +22,16 @@ use tokio::task::LocalSet;
 use crate::Shared;
 use crate::flush::Gather;
 use crate::http::{Door, OpenSlot, Upgraded, serve};
+use crate::inputs::Requests;
 
 /// A shard without deadlines looks up once an hour all the same.
 const LONGEST_SLEEP_MS: u64 = 3_600_000;
+
+/// A shard that looks up so much later than it meant to was stopped, or starved.
+const STALL_MS: u64 = 500;
+
+/// What arrived during a stall is read within this time.
+const STALL_GRACE_MS: u64 = 1_000;
 
 /// A socket after its 101. Closed: what a connection can be made of is listed here.
 enum Stream {
@@ -54,9 +61,14 @@ struct Peer {
     _slot: OpenSlot,
 }
 
-struct Shard<A: Application> {
-    shared: Arc<Shared>,
-    index: usize,
+pub(crate) struct Shard<A: Application> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    pub(crate) requests: Requests,
+    /// When this shard meant to look up next; much later it was stopped meanwhile.
+    planned: u64,
+    /// Until when what arrived during a stall may not have been read yet.
+    late_until: u64,
     hub: Rc<RefCell<Hub<A>>>,
     door: Rc<Door>,
     poll: AsyncFd<mio::Poll>,
@@ -106,11 +118,13 @@ fn try_run<A: Application + 'static>(
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async move {
         let hub = Rc::new(RefCell::new(hub));
-        let door =
-            Rc::new(Door { shared: shared.clone(), shard: index, upgraded: RefCell::default() });
+        let door = Rc::new(Door::new(shared.clone(), index));
         tokio::task::spawn_local(accept(door.clone(), TcpListener::from_std(listener)?));
         let shard = Shard {
             index,
+            requests: Requests::default(),
+            planned: u64::MAX,
+            late_until: 0,
             hub,
             door,
             poll: watch(mio::Poll::new()?)?,
@@ -169,7 +183,7 @@ impl<A: Application> Shard<A> {
                 self.hub.borrow_mut().shut_down(now);
             }
             let more = self.pass()?;
-            if stop_at.is_some_and(|at| self.open == 0 || Instant::now() >= at) {
+            if stop_at.is_some_and(|at| self.is_done() || Instant::now() >= at) {
                 return Ok(());
             }
             if more {
@@ -181,16 +195,28 @@ impl<A: Application> Shard<A> {
     }
 
     /// Sleeps until there is something to do.
-    async fn wait(&self) -> io::Result<()> {
+    async fn wait(&mut self) -> io::Result<()> {
         let now = self.shared.now();
         let due = self.hub.borrow().deadline().map(|due| due.saturating_sub(now));
-        let due = Duration::from_millis(due.unwrap_or(u64::MAX).min(LONGEST_SLEEP_MS));
+        let due = due.unwrap_or(u64::MAX).min(LONGEST_SLEEP_MS);
+        self.planned = now + due;
+        let due = Duration::from_millis(due);
         tokio::select! {
             ready = self.poll.readable() => ready?.clear_ready(),
             () = self.shared.mailboxes[self.index].woken() => {}
             () = tokio::time::sleep(due) => {}
         }
         Ok(())
+    }
+
+    /// Whether all connections are closed and all requests answered.
+    fn is_done(&self) -> bool {
+        self.open == 0 && self.requests.waiting.is_empty() && self.door.requests.get() == 0
+    }
+
+    /// Whether the process was stopped just now, so that HTTP connections were not read yet.
+    pub(crate) fn is_late(&self, now: u64) -> bool {
+        now < self.late_until
     }
 
     /// One pass; whether there is more to do at once.
@@ -202,20 +228,25 @@ impl<A: Application> Shard<A> {
         for effect in self.shared.mailboxes[self.index].take() {
             hub.effect(now, effect);
         }
+        if now > self.planned.saturating_add(STALL_MS) {
+            self.late_until = now + STALL_GRACE_MS;
+        }
         hub.catch_up(now);
+        self.take_inputs(hub, now);
         self.poll_sockets(hub)?;
         self.take_upgraded(hub, now);
         self.read_some(hub, now);
         // Whatever the kernel holds was asked for above: only then deadlines are judged.
-        let peers = &self.peers;
+        let (peers, late) = (&self.peers, self.is_late(now));
         hub.handle_deadlines(now, |key| {
-            peer_of(peers, key).is_some_and(|peer| peer.unread || peer.held)
+            peer_of(peers, key).map_or(late, |peer| peer.unread || peer.held)
         });
         hub.relieve_memory(now);
         self.carry_out(hub);
         self.flush(hub, now, started);
         self.carry_out(hub);
-        Ok(!self.rest.is_empty() || hub.is_behind() || (!self.to_read.is_empty() && hub.may_read()))
+        let waits = !self.to_read.is_empty() || !self.requests.waiting.is_empty();
+        Ok(!self.rest.is_empty() || hub.is_behind() || (waits && hub.may_read()))
     }
 
     /// Notes which sockets have something, all of them.
@@ -250,36 +281,36 @@ impl<A: Application> Shard<A> {
 
     fn take_upgraded(&mut self, hub: &mut Hub<A>, now: u64) {
         let upgraded = std::mem::take(&mut *self.door.upgraded.borrow_mut());
-        for Upgraded { stream, address, leftover, slot } in upgraded {
-            let mut stream = mio::net::TcpStream::from_std(stream);
-            let key = hub.open(now, Handshake { address });
-            let both = Interest::READABLE | Interest::WRITABLE;
-            if self
-                .poll
-                .get_ref()
-                .registry()
-                .register(&mut stream, Token(key.slot()), both)
-                .is_err()
-            {
-                hub.transport_ended(now, key, true);
-                continue;
-            }
-            if self.peers.len() <= key.slot() {
-                self.peers.resize_with(key.slot() + 1, || None);
-            }
-            self.open += 1;
-            self.peers[key.slot()] = Some(Peer {
-                key,
-                stream: Stream::Plain(stream),
-                unread: false,
-                ending: false,
-                queued: false,
-                held: false,
-                _slot: slot,
-            });
-            if !leftover.is_empty() {
-                hub.receive(now, key, &mut leftover.to_vec());
-            }
+        for upgraded in upgraded {
+            let key = hub.open(now, Handshake { address: upgraded.address });
+            self.attach(hub, now, key, upgraded);
+        }
+    }
+
+    /// Puts the socket of a connection on the epoll.
+    pub(crate) fn attach(&mut self, hub: &mut Hub<A>, now: u64, key: Key, upgraded: Upgraded) {
+        let Upgraded { stream, leftover, slot, .. } = upgraded;
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.get_ref().registry();
+        if registry.register(&mut stream, Token(key.slot()), both).is_err() {
+            return hub.transport_ended(now, key, true);
+        }
+        if self.peers.len() <= key.slot() {
+            self.peers.resize_with(key.slot() + 1, || None);
+        }
+        self.open += 1;
+        self.peers[key.slot()] = Some(Peer {
+            key,
+            stream: Stream::Plain(stream),
+            unread: false,
+            ending: false,
+            queued: false,
+            held: false,
+            _slot: slot,
+        });
+        if !leftover.is_empty() {
+            hub.receive(now, key, &mut leftover.to_vec());
         }
     }
 
@@ -326,7 +357,7 @@ impl<A: Application> Shard<A> {
     }
 
     /// Does what the hub asks for, and wakes the others if something was placed in the order.
-    fn carry_out(&mut self, hub: &mut Hub<A>) {
+    pub(crate) fn carry_out(&mut self, hub: &mut Hub<A>) {
         while let Some(output) = hub.output() {
             match output {
                 Output::Effect { shard, effect } => self.shared.mailboxes[shard].push(effect),
@@ -351,6 +382,7 @@ impl<A: Application> Shard<A> {
                         let _ = peer.stream.tcp().shutdown(Shutdown::Write);
                     }
                 }
+                Output::Reply { number, reply } => self.requests.answer(number, reply),
                 Output::Drop(key) => {
                     if peer_mut(&mut self.peers, key).is_some() {
                         self.peers[key.slot()] = None;
@@ -404,13 +436,11 @@ impl<A: Application> Shard<A> {
     /// Writes a connection's whole outbox, or as much as its socket takes.
     fn write(&mut self, hub: &mut Hub<A>, now: u64, key: Key) {
         loop {
-            let Some(peer) = peer_mut(&mut self.peers, key) else {
-                return;
-            };
             let Some(outbox) = hub.outbox(key) else { return };
             if outbox.is_empty() {
                 return;
             }
+            let Some(peer) = peer_mut(&mut self.peers, key) else { return };
             match self.gather.write(peer.stream.tcp(), outbox) {
                 Ok((n, all)) => {
                     hub.wrote(now, key, n);
