@@ -11,6 +11,7 @@
 use std::fmt;
 
 use crate::json::{self, Checked, JsonError, Kind};
+use crate::msgpack::{MsgpackError, MsgpackErrorKind};
 use crate::packet::{Args, Attachments, Body, Packet, PacketType, RESERVED_EVENT_NAMES};
 use crate::placeholder;
 use crate::reassembly::Incomplete;
@@ -87,13 +88,28 @@ pub enum DecodeError {
     UnexpectedBinary,
     /// A client sent CONNECT_ERROR.
     ConnectErrorFromClient,
+    /// A msgpack packet is not msgpack, or nests too deeply.
+    NotMsgpack(MsgpackError),
+    /// A msgpack packet whose namespace is no string.
+    NamespaceInvalid,
+    /// A msgpack packet whose id is no integer, or negative.
+    AckIdInvalid,
+}
+
+impl From<MsgpackError> for DecodeError {
+    fn from(error: MsgpackError) -> Self {
+        DecodeError::NotMsgpack(error)
+    }
 }
 
 impl DecodeError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            DecodeError::TooManyAttachments => Fault::OurLimit,
+            DecodeError::TooManyAttachments
+            | DecodeError::NotMsgpack(MsgpackError { what: MsgpackErrorKind::TooDeep, .. }) => {
+                Fault::OurLimit
+            }
             DecodeError::Empty
             | DecodeError::UnknownType
             | DecodeError::AttachmentCountInvalid
@@ -107,7 +123,10 @@ impl DecodeError {
             | DecodeError::PlaceholderInvalid
             | DecodeError::TextWhileAttachmentsAwaited
             | DecodeError::UnexpectedBinary
-            | DecodeError::ConnectErrorFromClient => Fault::Peer,
+            | DecodeError::ConnectErrorFromClient
+            | DecodeError::NotMsgpack(_)
+            | DecodeError::NamespaceInvalid
+            | DecodeError::AckIdInvalid => Fault::Peer,
         }
     }
 }
@@ -130,6 +149,9 @@ impl fmt::Display for DecodeError {
             DecodeError::TextWhileAttachmentsAwaited => "text while attachments were awaited",
             DecodeError::UnexpectedBinary => "unexpected binary message",
             DecodeError::ConnectErrorFromClient => "CONNECT_ERROR from a client",
+            DecodeError::NotMsgpack(error) => return write!(f, "packet is not msgpack: {error}"),
+            DecodeError::NamespaceInvalid => "invalid namespace",
+            DecodeError::AckIdInvalid => "invalid acknowledgement id",
         })
     }
 }
@@ -138,6 +160,7 @@ impl std::error::Error for DecodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             DecodeError::PayloadNotJson(error) => Some(error),
+            DecodeError::NotMsgpack(error) => Some(error),
             _ => None,
         }
     }
@@ -342,7 +365,7 @@ fn checked_payload(payload: &str) -> Result<(&str, Checked), DecodeError> {
     Ok((json::trim(payload), checked))
 }
 
-fn check_event_name(args: &Args<'_>) -> Result<(), DecodeError> {
+pub(crate) fn check_event_name(args: &Args<'_>) -> Result<(), DecodeError> {
     let name = args.elements().next().ok_or(DecodeError::EventNameInvalid)?;
     match json::kind(name) {
         Kind::Number => Ok(()),

@@ -6,7 +6,9 @@ use bytes::Bytes;
 
 use crate::decoder::{Decoder, DecoderLimits, Role};
 use crate::json::{self, Kind};
-use crate::packet::{self, Attachments, Body, Packet};
+use crate::msgpack::{self, Reader, TooLarge};
+use crate::packet::{self, Args, Attachments, Body, Packet};
+use crate::placeholder;
 
 /// Inputs beyond this are cut: re-checking every nested value is quadratic in the depth.
 const JSON_BYTES_MAX: usize = 4096;
@@ -143,4 +145,110 @@ fn encode<'a>(packet: &Packet<'a>) -> Option<(Vec<u8>, &'a [Bytes])> {
     };
     text.extend_from_slice(args.raw().as_bytes());
     Some((text, attachments))
+}
+
+/// Nesting that the msgpack targets allow.
+const DEPTH_MAX: u32 = 64;
+
+/// What the msgpack targets may write: far more than their inputs can need.
+const MSGPACK_BYTES_MAX: usize = 1 << 16;
+
+/// The msgpack decoder: what comes out of any bytes is text that passes the check, of bounded
+/// size, and the packet is the same after being written and decoded again.
+///
+/// `data` is a byte for the role, then one message.
+pub fn msgpack_decoder(data: &[u8]) {
+    let Some((role, data)) = data.split_first() else { return };
+    let role = if role & 1 == 0 { Role::Server } else { Role::Client };
+    let data = &data[..data.len().min(JSON_BYTES_MAX)];
+    let limits = DecoderLimits::default();
+    let Ok(message) = msgpack::decode(data, role, limits, DEPTH_MAX) else { return };
+    check_msgpack_packet(&message.packet(), data.len());
+    let Some(written) = encode_msgpack(&message.packet()) else { return };
+    // Duplicate members are gone now, and with them their attachments; an extension is an array.
+    let again = msgpack::decode(&written, role, limits, DEPTH_MAX + 1).expect("what is written");
+    check_msgpack_packet(&again.packet(), written.len());
+    assert_eq!(again.packet().namespace, message.packet().namespace);
+    assert_eq!(encode_msgpack(&again.packet()), Some(written));
+}
+
+fn check_msgpack_packet(packet: &Packet<'_>, received_bytes: usize) {
+    let check_payload = |payload: &str, attachments: usize| {
+        assert!(payload.len() <= 7 * received_bytes + 40 * attachments);
+        json::check(payload).expect("what is written is JSON")
+    };
+    let check_args = |args: &Args<'_>| {
+        let Attachments::List(list) = args.attachments() else { panic!("nothing is too large") };
+        let checked = check_payload(args.raw(), list.len());
+        assert_eq!((checked.kind, checked.depth), (Kind::Array, args.depth()));
+        assert!(args.depth() <= DEPTH_MAX + 2);
+        assert!(list.is_empty() || placeholder::are_valid(args.raw(), list.len()));
+    };
+    match &packet.body {
+        Body::Connect { auth: Some(payload) } | Body::ConnectError { payload } => {
+            check_payload(payload, 0);
+        }
+        Body::Connect { auth: None } | Body::Disconnect => {}
+        Body::Event { id, args } => {
+            assert!(id.is_none_or(|id| id <= crate::decoder::ACK_ID_MAX));
+            args.event_name();
+            check_args(args);
+        }
+        Body::Ack { args, .. } => check_args(args),
+    }
+}
+
+fn encode_msgpack(packet: &Packet<'_>) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let (namespace, bytes_max) = (packet.namespace, MSGPACK_BYTES_MAX);
+    let list = |args: &Args<'_>| match args.attachments() {
+        Attachments::List(list) => list.to_vec(),
+        Attachments::TooLarge { .. } => Vec::new(),
+    };
+    match &packet.body {
+        Body::Connect { auth } => msgpack::write_connect(&mut out, namespace, *auth, bytes_max),
+        Body::Disconnect => {
+            msgpack::write_disconnect(&mut out, namespace);
+            Ok(())
+        }
+        // Only objects with a message are ever written.
+        Body::ConnectError { .. } => return None,
+        Body::Event { id, args } => {
+            msgpack::write_event(&mut out, namespace, *id, args.raw(), &list(args), bytes_max)
+        }
+        Body::Ack { id, args } => {
+            msgpack::write_ack(&mut out, namespace, *id, args.raw(), &list(args), bytes_max)
+        }
+    }
+    .expect("a short packet");
+    Some(out)
+}
+
+/// Msgpack from any text: writing ends whatever the text is, and what is written of JSON is
+/// msgpack of bounded size that keeps its value.
+pub fn msgpack_encoder(data: &[u8]) {
+    let text = String::from_utf8_lossy(&data[..data.len().min(JSON_BYTES_MAX)]);
+    let attachments = [Bytes::from_static(b"one"), Bytes::new()];
+    let mut out = vec![7];
+    let written = msgpack::write_value(&mut out, &text, &attachments, MSGPACK_BYTES_MAX);
+    assert!(out.len() <= 1 + MSGPACK_BYTES_MAX && out[0] == 7);
+    assert!(written != Err(TooLarge) || out.len() == 1);
+    let Ok(checked) = json::check(&text) else { return };
+    assert_eq!(written, Ok(()));
+    let mut first = Vec::new();
+    msgpack::write_value(&mut first, &text, &[], text.len() * 9 / 4 + 8).expect("a short value");
+    // A member `__proto__`, infinity and lone surrogates do not come back; what does, stays.
+    let second = rewrite(&first, checked.depth);
+    assert_eq!(rewrite(&second, checked.depth), second);
+}
+
+/// Reads a value and writes it again.
+fn rewrite(msgpack: &[u8], depth_max: u32) -> Vec<u8> {
+    let mut reader = Reader::new(msgpack);
+    let value = msgpack::read_value(&mut reader, 0, depth_max).expect("what is written");
+    reader.finish().expect("nothing is behind it");
+    assert_eq!(json::check(&value.json).map(|checked| checked.depth), Ok(value.depth));
+    let mut out = Vec::new();
+    msgpack::write_value(&mut out, &value.json, &[], MSGPACK_BYTES_MAX).expect("a short value");
+    out
 }

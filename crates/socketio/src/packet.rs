@@ -55,7 +55,7 @@ impl PacketType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet<'a> {
     /// The namespace as written, `/` when the packet names none. It begins with `/` and has no
-    /// comma; everything else is unchecked.
+    /// comma; everything else is unchecked. In a msgpack packet it may be any text.
     pub namespace: &'a str,
     /// What the packet says.
     pub body: Body<'a>,

@@ -97,3 +97,40 @@ fn the_decoder_holds_its_invariants() {
     ];
     check(fuzz::decoder, &seeds, b"\x00\x01\x08\x10{}[]\",:-/0123456_placeholdernum", 60_000);
 }
+
+/// The byte for the role, then an event whose one argument is given in hexadecimal digits.
+fn msgpack_event(argument: &str) -> Vec<u8> {
+    let hex = format!("0183a47479706502a36e7370a12fa46461746192a161{argument}");
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+#[test]
+fn the_msgpack_decoder_holds_its_invariants() {
+    let seeds = [
+        "83 a161 01 a131 c40102 a130 93 c0 cb3ff8000000000000 d40000",
+        "84 a161 d40000 01 a0 c2 c2 a1ff a3eda080",
+        "9a d40000 d501aabb d6ff6553f100 c70200aabb caffc00000 a2c3a9 c2 cd0100 d3ffffffffffffff00 9101",
+        "82 a9 5f5f70726f746f5f5f 81a178c40101 ac 5f706c616365686f6c646572 c3",
+        "82 ac 5f706c616365686f6c646572 c3 a3 6e756d 00",
+        "83 a162 c40101 a161 c40102 a162 01",
+        "dc0002 de0001 a161 df00000000 dd00000000 d7007fffffffffffffff c70cff000000000000000000000000",
+    ]
+    .map(msgpack_event);
+    let alphabet =
+        b"\x00\x01\x80\x81\x82\x90\x91\x92\xa0\xa1a\xc0\xc1\xc2\xc3\xc4\xc7\xcb\xcf\xd4\xd7\xff";
+    check(fuzz::msgpack_decoder, &seeds, alphabet, 80_000);
+}
+
+#[test]
+fn the_msgpack_encoder_holds_its_invariants() {
+    let seeds = [
+        r#"{"b":1,"1":[{"x":0,"0":{}}],"a":{"2":[],"1":""},"b":[1.5,1e400]}"#,
+        r#"["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0,"num":7}]"#,
+        r#"[{"a":{"b":[[],{}]},"\u0061":[{"c":{}}]},"\ud800",-0,12345678901234567890]"#,
+        r#"{"__proto__":{"10":1,"9":2},"4294967295":0,"4294967294":-1}"#,
+    ]
+    .map(|seed| seed.as_bytes().to_vec());
+    check(fuzz::msgpack_encoder, &seeds, br#"{}[]",:\/ue+-.0123 trfalsndD8_"#, 60_000);
+}

@@ -1,0 +1,244 @@
+//! Reading msgpack bytes: one token at a time, borrowed from the message.
+//!
+//! Owns the formats of msgpack and of the extensions that notepack writes
+//! (`https://github.com/msgpack/msgpack/blob/master/spec.md`). Does not own nesting: a container
+//! is its header here, and what it holds are the next tokens.
+
+use super::{MsgpackError, MsgpackErrorKind};
+
+/// One value, or the header of a container.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token<'a> {
+    /// nil.
+    Nil,
+    /// `d4 00 xx`, by which notepack 2 writes what JavaScript calls undefined.
+    Undefined,
+    /// false or true.
+    Bool(bool),
+    /// Any integer or float, as the double that JavaScript makes of it.
+    Number(f64),
+    /// A string, of any bytes.
+    Str(&'a [u8]),
+    /// A bin, or an ext 0 by which notepack 2 writes an `ArrayBuffer`.
+    Bin(&'a [u8]),
+    /// A date, in milliseconds since 1970: a timestamp (ext -1), or the ext 0 of notepack 2.
+    Date(f64),
+    /// Any other extension.
+    Ext {
+        /// Its type.
+        ext_type: i8,
+        /// Its contents.
+        data: &'a [u8],
+    },
+    /// An array of that many values, which follow.
+    Array(u32),
+    /// A map of that many pairs of a key and a value, which follow.
+    Map(u32),
+}
+
+/// A place in a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the beginning of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes, at: 0 }
+    }
+
+    /// Bytes read so far.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Demands that nothing follows.
+    ///
+    /// # Errors
+    /// [`MsgpackErrorKind::TrailingBytes`].
+    pub fn finish(&self) -> Result<(), MsgpackError> {
+        if self.at < self.bytes.len() {
+            return Err(MsgpackError { offset: self.at, what: MsgpackErrorKind::TrailingBytes });
+        }
+        Ok(())
+    }
+
+    /// Reads a value, or the header of a container. Not more elements are claimed by one than
+    /// there are bytes left.
+    ///
+    /// # Errors
+    /// [`MsgpackErrorKind::UnexpectedEnd`] and [`MsgpackErrorKind::UnusedByte`], at the beginning
+    /// of the value.
+    pub fn token(&mut self) -> Result<Token<'a>, MsgpackError> {
+        let begin = self.at;
+        let error = |what| MsgpackError { offset: begin, what };
+        match self.try_token() {
+            Some(Some(token)) => Ok(token),
+            Some(None) => Err(error(MsgpackErrorKind::UnusedByte)),
+            None => Err(error(MsgpackErrorKind::UnexpectedEnd)),
+        }
+    }
+
+    /// Reads a value and moves behind what it contains.
+    ///
+    /// # Errors
+    /// As [`Reader::token`].
+    pub fn whole(&mut self) -> Result<Token<'a>, MsgpackError> {
+        let first = self.token()?;
+        let mut awaited = elements_of(&first);
+        while awaited > 0 {
+            // Claims are checked against the bytes left, so that the sum stays far below 2^64.
+            awaited = awaited - 1 + elements_of(&self.token()?);
+        }
+        Ok(first)
+    }
+
+    /// Moves behind an undefined, if that is what comes next.
+    pub(super) fn skip_undefined(&mut self) -> bool {
+        let is_undefined = matches!(self.bytes.get(self.at..), Some([0xd4, 0, _, ..]));
+        if is_undefined {
+            self.at += 3;
+        }
+        is_undefined
+    }
+
+    /// The byte that comes next.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// `None` where the bytes end, `Some(None)` for the byte that begins nothing.
+    fn try_token(&mut self) -> Option<Option<Token<'a>>> {
+        let [first] = self.array()?;
+        Some(Some(match first {
+            0x00..=0x7f => Token::Number(f64::from(first)),
+            0x80..=0x8f => self.map(u32::from(first & 0x0f))?,
+            0x90..=0x9f => self.list(u32::from(first & 0x0f))?,
+            0xa0..=0xbf => Token::Str(self.take(usize::from(first & 0x1f))?),
+            0xc0 => Token::Nil,
+            0xc1 => return Some(None),
+            0xc2 => Token::Bool(false),
+            0xc3 => Token::Bool(true),
+            0xc4..=0xc6 => {
+                let length = self.length(first - 0xc4)?;
+                Token::Bin(self.take_u32(length)?)
+            }
+            0xc7..=0xc9 => {
+                let length = self.length(first - 0xc7)?;
+                self.sized_ext(length)?
+            }
+            0xca => Token::Number(f64::from(f32::from_be_bytes(self.array()?))),
+            0xcb => Token::Number(f64::from_be_bytes(self.array()?)),
+            0xcc..=0xcf => Token::Number(self.unsigned(first - 0xcc)?),
+            0xd0 => Token::Number(f64::from(i8::from_be_bytes(self.array()?))),
+            0xd1 => Token::Number(f64::from(i16::from_be_bytes(self.array()?))),
+            0xd2 => Token::Number(f64::from(i32::from_be_bytes(self.array()?))),
+            0xd3 => Token::Number(i64::from_be_bytes(self.array()?) as f64),
+            0xd4..=0xd8 => self.fixed_ext(1 << (first - 0xd4))?,
+            0xd9..=0xdb => {
+                let length = self.length(first - 0xd9)?;
+                Token::Str(self.take_u32(length)?)
+            }
+            0xdc | 0xdd => {
+                let length = self.length(first - 0xdc + 1)?;
+                self.list(length)?
+            }
+            0xde | 0xdf => {
+                let length = self.length(first - 0xde + 1)?;
+                self.map(length)?
+            }
+            0xe0..=0xff => Token::Number(f64::from(i8::from_be_bytes([first]))),
+        }))
+    }
+
+    /// An extension of 1, 2, 4, 8 or 16 bytes.
+    fn fixed_ext(&mut self, length: usize) -> Option<Token<'a>> {
+        let ext_type = i8::from_be_bytes(self.array()?);
+        let data = self.take(length)?;
+        Some(match (ext_type, data) {
+            (0, [_]) => Token::Undefined,
+            (0, [_, _, _, _, _, _, _, _]) => {
+                Token::Date(i64::from_be_bytes(data.try_into().ok()?) as f64)
+            }
+            (-1, [a, b, c, d]) => {
+                Token::Date(f64::from(u32::from_be_bytes([*a, *b, *c, *d])) * 1e3)
+            }
+            (-1, [_, _, _, _, _, _, _, _]) => {
+                // Nanoseconds in the upper 30 bits, seconds in the lower 34.
+                let both = u64::from_be_bytes(data.try_into().ok()?);
+                Token::Date(date((both & 0x3_ffff_ffff) as f64, (both >> 34) as f64))
+            }
+            _ => Token::Ext { ext_type, data },
+        })
+    }
+
+    /// An extension that says how long it is.
+    fn sized_ext(&mut self, length: u32) -> Option<Token<'a>> {
+        let ext_type = i8::from_be_bytes(self.array()?);
+        let data = self.take_u32(length)?;
+        Some(match (ext_type, data.split_first_chunk::<4>()) {
+            (0, _) => Token::Bin(data),
+            (-1, Some((ns, seconds))) if seconds.len() == 8 => {
+                let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
+                Token::Date(date(seconds as f64, f64::from(u32::from_be_bytes(*ns))))
+            }
+            _ => Token::Ext { ext_type, data },
+        })
+    }
+
+    fn list(&self, length: u32) -> Option<Token<'a>> {
+        let left = self.bytes.len() - self.at;
+        (length as usize <= left).then_some(Token::Array(length))
+    }
+
+    fn map(&self, length: u32) -> Option<Token<'a>> {
+        let left = self.bytes.len() - self.at;
+        (length as usize <= left / 2).then_some(Token::Map(length))
+    }
+
+    /// A length of one, two or four bytes, for an exponent of 0, 1 or 2.
+    fn length(&mut self, exponent: u8) -> Option<u32> {
+        Some(match exponent {
+            0 => u32::from(u8::from_be_bytes(self.array()?)),
+            1 => u32::from(u16::from_be_bytes(self.array()?)),
+            _ => u32::from_be_bytes(self.array()?),
+        })
+    }
+
+    fn unsigned(&mut self, exponent: u8) -> Option<f64> {
+        match exponent {
+            3 => Some(u64::from_be_bytes(self.array()?) as f64),
+            _ => self.length(exponent).map(f64::from),
+        }
+    }
+
+    fn take_u32(&mut self, length: u32) -> Option<&'a [u8]> {
+        self.take(usize::try_from(length).ok()?)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at.checked_add(length)?)?;
+        self.at += length;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+}
+
+/// How many values belong to a container beside its header.
+fn elements_of(token: &Token<'_>) -> u64 {
+    match token {
+        Token::Array(length) => u64::from(*length),
+        Token::Map(length) => 2 * u64::from(*length),
+        _ => 0,
+    }
+}
+
+/// Milliseconds, rounded where JavaScript rounds.
+fn date(seconds: f64, ns: f64) -> f64 {
+    seconds * 1e3 + ns / 1e6
+}

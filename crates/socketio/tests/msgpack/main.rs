@@ -1,0 +1,6 @@
+//! Tests of the msgpack parser.
+
+mod golden;
+mod packets;
+#[path = "../support/mod.rs"]
+mod support;
