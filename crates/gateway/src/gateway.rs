@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use relay_hub::{
-    Application, Audience, Broadcast, ConnectRequest, Context, EmitError, Happening, JoinError,
-    Packet, Refusal, Room, SocketKey,
+    Application, Audience, Broadcast, ConnectRequest, Context, Decision, EmitError, Happening,
+    JoinError, Packet, Room, SocketKey,
 };
 use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, Attachments};
@@ -140,8 +140,8 @@ impl Gateway {
 impl Application for Gateway {
     type Data = Client;
 
-    fn authorize(&mut self, _request: &ConnectRequest<'_>) -> Result<Client, Refusal> {
-        Ok(Client::default())
+    fn authorize(&mut self, _request: &ConnectRequest<'_>) -> Decision<Client> {
+        Decision::Admit(Client::default())
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Client>, happening: Happening<'_>) {
@@ -155,7 +155,9 @@ impl Application for Gateway {
             Happening::Event { socket, args, ack } if cx.namespace(socket) == RELAY => {
                 self.event(cx, socket, &args, ack);
             }
-            Happening::Event { .. } | Happening::Acknowledged { .. } => {}
+            Happening::Event { .. }
+            | Happening::Acknowledged { .. }
+            | Happening::Message { .. } => {}
             Happening::Disconnected { socket, .. } => {
                 if cx.namespace(socket) == RELAY {
                     self.counter.stats.connections.sub(1);

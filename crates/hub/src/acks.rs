@@ -50,14 +50,16 @@ impl<D> Core<D> {
     /// An id that is pending nowhere on the socket: the counter may have come round.
     fn free_ack(&mut self, socket: SocketKey) -> Result<u32, EmitError> {
         let max = self.instance.limits().acks_per_socket_max;
-        let found = self.namespaces[socket.namespace].sockets.get_mut(socket.key);
+        let namespace = &mut self.namespaces[socket.namespace];
+        let shared = namespace.shared.clone().ok_or(EmitError::Gone)?;
+        let found = namespace.sockets.get_mut(socket.key);
         let found = found.filter(|socket| !socket.ended).ok_or(EmitError::Gone)?;
         if !found.may_await(self.now, max) {
             self.stats.acks_refused.add(1);
             return Err(EmitError::TooManyAcks);
         }
         loop {
-            let id = self.instance.next_ack(socket.namespace);
+            let id = shared.next_ack();
             if !found.acks.as_deref().is_some_and(|acks| acks.contains_key(&id)) {
                 return Ok(id);
             }
@@ -106,7 +108,7 @@ impl<D> Core<D> {
             bytes: 0,
         };
         self.collectors.insert(request, collector);
-        let id = self.instance.next_ack(namespace);
+        let id = self.namespaces[namespace].next_ack();
         let due = self.now.saturating_add(millis(timeout));
         let collect = Collect { id, shard: self.shard, request, due };
         if let Err(error) = self.broadcast(namespace, broadcast, Some(collect), false) {

@@ -23,9 +23,58 @@ pub struct Handshake {
     pub address: IpAddr,
 }
 
+/// Which protocol an application speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layer {
+    /// Sockets, namespaces, events.
+    SocketIo,
+    /// The messages of Engine.IO sessions as they are.
+    EngineIo,
+}
+
+/// A message of an Engine.IO session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Message<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// Names a CONNECT that the application has yet to decide on; see [`Decision::Later`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Ticket {
+    /// The shard whose hub must be told.
+    pub shard: usize,
+    pub(crate) number: u64,
+}
+
+/// What the application says to a CONNECT.
+#[derive(Debug)]
+pub enum Decision<D> {
+    /// The socket joins; this is what the application keeps for it.
+    Admit(D),
+    /// It does not.
+    Refuse(Refusal),
+    /// [`crate::Hub::decide`] will tell, within [`crate::Limits::decision_timeout`]. Until then the
+    /// client has no answer, and nobody else waits for it.
+    Later,
+}
+
+impl<D> From<Result<D, Refusal>> for Decision<D> {
+    fn from(decided: Result<D, Refusal>) -> Self {
+        match decided {
+            Ok(data) => Self::Admit(data),
+            Err(refusal) => Self::Refuse(refusal),
+        }
+    }
+}
+
 /// A client that asks to join a namespace.
 #[derive(Debug)]
 pub struct ConnectRequest<'a> {
+    /// What to call this request by, if the decision comes later.
+    pub ticket: Ticket,
     /// The namespace, with its `/`.
     pub namespace: &'a str,
     /// The connection's handshake.
@@ -41,6 +90,20 @@ pub struct Refusal {
     pub message: String,
     /// More, as JSON text.
     pub data: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with a message alone.
+    #[must_use]
+    pub fn new(message: &str) -> Self {
+        Self { message: message.to_owned(), data: None }
+    }
+
+    /// What a client gets that asks for a namespace that does not exist.
+    #[must_use]
+    pub fn invalid_namespace() -> Self {
+        Self::new("Invalid namespace")
+    }
 }
 
 /// The answers to a broadcast with acknowledgement: the first argument of each, as JSON text.
@@ -72,6 +135,13 @@ pub enum Answer<'a> {
 pub enum Happening<'a> {
     /// A socket joined its namespace; the client knows its id already.
     Connected(SocketKey),
+    /// A session said something; only with [`Layer::EngineIo`].
+    Message {
+        /// Which session.
+        connection: Key,
+        /// What.
+        message: Message<'a>,
+    },
     /// A client sent an event.
     Event {
         /// Who.
@@ -99,17 +169,25 @@ pub enum Happening<'a> {
 
 /// An application on top of the hub. There is one value per shard, used by its thread alone.
 ///
-/// A panic in either method ends the connection on whose behalf it ran, and nothing else. What the
+/// A panic in any method ends the connection on whose behalf it ran, and nothing else. What the
 /// application had half done to its own state is its own business.
 pub trait Application {
     /// What the application keeps for each socket.
     type Data;
 
-    /// Decides on a CONNECT to one of the namespaces, before the client is answered.
-    ///
-    /// # Errors
-    /// The refusal that the client gets; its connection stays.
-    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Result<Self::Data, Refusal>;
+    /// The protocol that it speaks. With [`Layer::EngineIo`] nothing but
+    /// [`Happening::Message`] is ever told.
+    const LAYER: Layer = Layer::SocketIo;
+
+    /// Whether a namespace that the instance was not made with exists for this client. It is made
+    /// with its first socket and vanishes with its last.
+    fn offers(&mut self, request: &ConnectRequest<'_>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// Decides on a CONNECT to a namespace that exists, before the client is answered.
+    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Decision<Self::Data>;
 
     /// Handles what happened, at once: nothing else of this shard runs meanwhile.
     fn handle(&mut self, cx: &mut Context<'_, Self::Data>, happening: Happening<'_>);

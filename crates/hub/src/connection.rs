@@ -10,6 +10,7 @@ use crate::deliver::Urgency;
 use crate::frame::{Format, Window};
 use crate::outbox::Outbox;
 use crate::polling::Polling;
+use crate::registry::SharedNamespace;
 
 /// The transport under a session. Replaceable: nothing above it knows which one it is.
 #[derive(Debug)]
@@ -28,6 +29,15 @@ impl Transport {
             Self::Polling(polling) => polling.buffered_bytes(),
         }
     }
+}
+
+/// Namespaces that a connection is neither in nor a stranger to.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    /// Those that the server made it leave, until when late packets for them are forgiven.
+    pub(crate) left: Vec<(Arc<SharedNamespace>, u64)>,
+    /// Those that the application has yet to decide on, with the number of the ticket.
+    pub(crate) deciding: Vec<(u64, Box<str>)>,
 }
 
 /// Where a connection is in its life.
@@ -72,8 +82,8 @@ pub(crate) struct Connection {
     pub(crate) handshake: Handshake,
     /// Its sockets, one per namespace at most.
     pub(crate) sockets: Vec<SocketKey>,
-    /// Namespaces that the server made it leave, until when late packets for them are forgiven.
-    pub(crate) left: Vec<(usize, u64)>,
+    /// Made when it is first needed.
+    pub(crate) doors: Option<Box<Doors>>,
     /// What it caused that still waits; made with its first message.
     pub(crate) window: Option<Arc<Window>>,
     /// Until when it must have joined a namespace, or its attachments must be there, or the

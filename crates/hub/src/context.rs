@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::application::{Handshake, SocketKey};
+use crate::application::{Handshake, Message, SocketKey};
 use crate::broadcast::{Broadcast, EmitError};
 use crate::core::Core;
 use crate::deliver::Header;
@@ -13,6 +13,7 @@ use crate::id::SocketId;
 use crate::limits::Limits;
 use crate::reason::EndReason;
 use crate::room::Room;
+use crate::slots::Key;
 
 /// Why a socket was not let into a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +69,7 @@ impl<D> Context<'_, D> {
     /// The namespace of a socket.
     #[must_use]
     pub fn namespace(&self, socket: SocketKey) -> &str {
-        self.core.instance.namespace_name(socket.namespace)
+        self.core.namespaces[socket.namespace].name()
     }
 
     /// The handshake of a socket's connection.
@@ -91,6 +92,11 @@ impl<D> Context<'_, D> {
         volatile: bool,
     ) -> Result<(), EmitError> {
         self.core.emit(socket, Header::Event { ack: None }, args, attachments, volatile)
+    }
+
+    /// Sends a message to a session as it is; for applications of [`crate::Layer::EngineIo`].
+    pub fn send(&mut self, connection: Key, message: Message<'_>) {
+        self.core.send_message(connection, message);
     }
 
     /// Sends an event and awaits the client's acknowledgement; the outcome comes as

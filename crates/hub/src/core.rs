@@ -35,6 +35,7 @@ pub(crate) enum Timer {
     Connection(Key),
     Ack(SocketKey, u32),
     Collector(u64),
+    Decision(u64),
 }
 
 /// One shard's state. `D` is what the application keeps for a socket.
@@ -51,7 +52,12 @@ pub(crate) struct Core<D> {
     pub(crate) sessions: HashMap<SessionId, Key>,
     /// Whether sessions that poll are told that they may upgrade.
     pub(crate) upgrades: bool,
+    /// Messages go to the application as they are.
+    pub(crate) raw: bool,
     pub(crate) namespaces: Vec<Namespace<D>>,
+    /// CONNECTs that the application has yet to decide on, by the number of their ticket.
+    pub(crate) decisions: HashMap<u64, Key>,
+    pub(crate) decisions_made: u64,
     pub(crate) rooms: usize,
     pub(crate) cursor: Cursor<Entry>,
     pub(crate) memory: LocalMemory,
@@ -113,7 +119,10 @@ impl<D> Core<D> {
             connections: Slots::default(),
             sessions: HashMap::new(),
             upgrades: limits.allow_upgrades,
-            namespaces: instance.namespace_names().map(|_| Namespace::default()).collect(),
+            raw: false,
+            namespaces: instance.namespaces().all().into_iter().map(Namespace::new).collect(),
+            decisions: HashMap::new(),
+            decisions_made: 0,
             rooms: 0,
             cursor: instance.order().cursor(),
             memory: LocalMemory::new(instance.memory_shared(), limits.memory_step_bytes),

@@ -1,13 +1,15 @@
 //! From an emit to an outbox: encoding, a place in the order, the queue of a client.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use relay_engineio::packet::{Packet as EnginePacket, encode_text};
 use relay_socketio::packet::{write_ack_header, write_event_header};
 use relay_websocket::{Opcode, header_len, write_header};
 
-use crate::application::SocketKey;
+use crate::application::{Message, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError, Entry};
 use crate::connection::Stage;
 use crate::core::Core;
@@ -47,7 +49,7 @@ impl<D> Core<D> {
         let head = &mut self.scratch;
         head.clear();
         head.push(b'4');
-        let name = self.instance.namespace_name(namespace);
+        let name = self.namespaces[namespace].name();
         match header {
             Header::Event { ack } => write_event_header(head, name, ack, attachments.len()),
             Header::Ack { id } => write_ack_header(head, name, id, attachments.len()),
@@ -106,6 +108,30 @@ impl<D> Core<D> {
         Ok(())
     }
 
+    /// Sends a message of Engine.IO to one session.
+    pub(crate) fn send_message(&mut self, connection: Key, message: Message<'_>) {
+        let Some(format) = self.connections.get(connection).map(|it| it.format) else { return };
+        let mut bytes = Vec::new();
+        match (format, message) {
+            (Format::WebSocket, Message::Text(text)) => {
+                write_header(&mut bytes, Opcode::Text, text.len() + 1);
+                bytes.push(b'4');
+                bytes.extend_from_slice(text.as_bytes());
+            }
+            (Format::WebSocket, Message::Binary(data)) => {
+                relay_websocket::write_frame(&mut bytes, Opcode::Binary, data);
+            }
+            (Format::Polling, Message::Text(text)) => {
+                encode_text(&EnginePacket::Text(text), &mut bytes);
+            }
+            (Format::Polling, Message::Binary(data)) => {
+                encode_text(&EnginePacket::Binary(Cow::Borrowed(data)), &mut bytes);
+            }
+        }
+        let frame = self.frame(bytes, 1, Load::new());
+        self.send(connection, frame, false);
+    }
+
     /// Puts a frame of its own into one outbox; its weight is on the cause.
     pub(crate) fn send(&mut self, connection: Key, frame: Rc<Frame>, volatile: bool) {
         self.push(connection, &frame, volatile, Urgency::Direct);
@@ -139,7 +165,7 @@ impl<D> Core<D> {
         } else {
             self.stats.broadcasts.add(1);
             if !broadcast.local {
-                let name = self.instance.namespace_name(namespace);
+                let name = self.namespaces[namespace].name();
                 self.cluster.0.publish(name, &broadcast);
             }
         }
@@ -239,8 +265,7 @@ fn polling(head: &[u8], args: &[u8], attachments: &[Bytes]) -> Vec<u8> {
     bytes.extend_from_slice(args);
     for data in attachments {
         bytes.push(relay_engineio::payload::SEPARATOR);
-        let packet = relay_engineio::Packet::Binary(std::borrow::Cow::Borrowed(data));
-        relay_engineio::packet::encode_text(&packet, &mut bytes);
+        encode_text(&EnginePacket::Binary(Cow::Borrowed(data)), &mut bytes);
     }
     bytes
 }

@@ -49,15 +49,19 @@ impl<D> Core<D> {
         self.count_end(EndReason::ServerNamespaceDisconnect);
         self.send_disconnect(connection, key.namespace);
         let until = self.now + millis(self.limits().left_namespace_grace);
-        if let Some(connection) = self.connections.get_mut(connection) {
-            connection.left.retain(|&(namespace, _)| namespace != key.namespace);
-            connection.left.push((key.namespace, until));
+        let shared = self.namespaces[key.namespace].shared.clone();
+        if let Some(connection) = self.connections.get_mut(connection)
+            && let Some(shared) = shared
+        {
+            let left = &mut connection.doors.get_or_insert_default().left;
+            left.retain(|(namespace, _)| namespace.name() != shared.name());
+            left.push((shared, until));
         }
     }
 
     fn send_disconnect(&mut self, connection: Key, namespace: usize) {
         let mut packet = vec![b'4'];
-        write_disconnect(&mut packet, self.instance.namespace_name(namespace));
+        write_disconnect(&mut packet, self.namespaces[namespace].name());
         self.send_text(connection, &packet);
     }
 
@@ -114,6 +118,7 @@ impl<D> Core<D> {
         }
         self.count_end(reason);
         self.stats.connections.sub(1);
+        self.forget_decisions(key);
         self.free_partial(key);
         match reason.end().wire {
             _ if self.is_polling(key) => self.end_polling(key, reason),

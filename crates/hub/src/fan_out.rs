@@ -17,7 +17,7 @@ use crate::core::Core;
 use crate::deliver::{Header, Urgency};
 use crate::frame::{Frame, Frames, Load};
 use crate::hub::{Effect, Output};
-use crate::namespace::AckFor;
+use crate::namespace::{AckFor, Namespace};
 use crate::order::Node;
 use crate::room::Room;
 
@@ -81,6 +81,10 @@ impl<D> Core<D> {
         while let Some(node) = self.cursor.advance() {
             let Some(entry) = node.entry() else { continue };
             self.stamp += 1;
+            // A namespace that no socket of this shard ever joined has nobody here.
+            if self.namespaces.len() <= entry.namespace {
+                self.namespaces.resize_with(entry.namespace + 1, Namespace::default);
+            }
             if self.concerns_few(entry) {
                 let pending = Pending::new(node, self.stamp, Urgency::Direct);
                 self.deliver_to_few(pending);

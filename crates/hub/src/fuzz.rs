@@ -8,16 +8,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use relay_socketio::decoder::Decoder;
 use relay_socketio::json;
 use relay_socketio::packet::Attachments;
 use relay_websocket::{Opcode, write_masked_frame};
 
-use crate::connection::Stage;
+use crate::connection::{Stage, Transport};
 use crate::core::millis;
 use crate::deliver::QUEUE_ENTRY_BYTES;
 use crate::{
-    Alone, Application, Audience, Broadcast, ConnectRequest, Context, Effect, Handshake, Happening,
-    Hub, Instance, Key, Limits, Output, Packet, Refusal, Room, SocketKey,
+    Alone, Application, Audience, Broadcast, ConnectRequest, Context, Decision, Effect, Handshake,
+    Happening, Hub, Instance, Key, Limits, Output, Packet, Refusal, Room, SocketKey,
 };
 
 impl<A: Application> Hub<A> {
@@ -27,7 +28,7 @@ impl<A: Application> Hub<A> {
         let limits = core.limits();
         let stall_ms = millis(limits.receiver_stall);
         let mut frames = BTreeMap::new();
-        let (mut bytes, mut held, mut open, mut sockets) = (0, 0, 0, 0);
+        let (mut bytes, mut held, mut open, mut sockets, mut probes) = (0, 0, 0, 0, 0);
         for (key, connection) in core.connections.iter() {
             let outbox = &connection.outbox;
             let is_open = connection.stage == Stage::Open;
@@ -46,9 +47,23 @@ impl<A: Application> Hub<A> {
             let due = connection.next_deadline(stall_ms).max(core.now + 1);
             assert!(connection.scheduled <= due, "{key:?} is not looked at in time");
             let transport = connection.transport.as_ref();
-            let partial = transport.map(crate::connection::Transport::buffered_bytes);
+            let partial = transport.map(Transport::buffered_bytes);
             assert!(!is_open || partial.is_some(), "the transport of {key:?}");
-            assert!(is_open || partial.unwrap_or(0) == 0, "{key:?} holds what it will not read");
+            let pending = connection.decoder.as_ref().map(Decoder::pending_bytes);
+            let partial = partial.unwrap_or(0) + pending.unwrap_or(0);
+            assert_eq!(connection.partial_bytes, partial, "what {key:?} holds");
+            if let Some(Transport::Polling(polling)) = transport {
+                assert_eq!(connection.blocked, polling.get.is_none(), "{key:?} and its GET");
+                assert!(connection.held || polling.post_held.is_none(), "{key:?} and its POST");
+                if let Some(out) = polling.probe_outbox() {
+                    probes += 1;
+                    bytes += out.len() * QUEUE_ENTRY_BYTES;
+                    frames.extend(out.frames().map(|it| (it.serial(), it.bytes().len())));
+                    assert!(out.is_empty() || connection.dirty.is_some(), "{key:?}, who probes");
+                }
+            } else {
+                assert!(is_open || partial == 0, "{key:?} holds what it will not read");
+            }
             assert_eq!(is_open, connection.decoder.is_some(), "the decoder of {key:?}");
             assert!(is_open || connection.sockets.is_empty(), "sockets of {key:?} have ended");
         }
@@ -61,6 +76,8 @@ impl<A: Application> Hub<A> {
         assert_eq!(core.stats.senders_held_now.get(), held, "gauge: senders held");
         assert_eq!(core.stats.connections.get(), open as u64, "gauge: connections");
         assert_eq!(core.stats.sockets.get(), sockets as u64, "gauge: sockets");
+        let over = core.stats.probes_failed.get() + core.stats.upgrades.get();
+        assert_eq!(core.stats.probes.get(), over + probes, "each probe comes to one end");
         assert_eq!(core.sessions.len(), core.connections.len(), "sessions are of connections");
         assert_eq!(self.sockets().len(), sockets, "sockets are of connections");
         let rooms: usize = core.namespaces.iter().map(|namespace| namespace.rooms.len()).sum();
@@ -122,12 +139,12 @@ impl Puppet {
 impl Application for Puppet {
     type Data = ();
 
-    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Result<(), Refusal> {
+    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Decision<()> {
         match request.auth {
             Some(auth) if json::members(auth).any(|(key, _)| json::string_is(key, "no")) => {
-                Err(Refusal { message: "no".to_owned(), data: None })
+                Decision::Refuse(Refusal::new("no"))
             }
-            _ => Ok(()),
+            _ => Decision::Admit(()),
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use relay_engineio::heartbeat::Action;
 
 use crate::acks::Outcome;
-use crate::application::{Answer, Application, Handshake, Happening, SocketKey};
+use crate::application::{Answer, Application, Handshake, Happening, Layer, SocketKey};
 use crate::broadcast::{Broadcast, EmitError};
 use crate::cluster::Cluster;
 use crate::connection::{Stage, Transport};
@@ -98,7 +98,9 @@ impl<A: Application> Hub<A> {
         application: A,
         cluster: Box<dyn Cluster>,
     ) -> Self {
-        Self { core: Core::new(instance, shard, seed, cluster), application }
+        let mut core = Core::new(instance, shard, seed, cluster);
+        core.raw = A::LAYER == Layer::EngineIo;
+        Self { core, application }
     }
 
     /// Counts in `stats` from now on, which somebody else reads.
@@ -166,6 +168,13 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
+    /// Lets somebody outside of the application do what the application can do.
+    pub fn run(&mut self, now: u64, act: impl FnOnce(&mut Context<'_, A::Data>)) {
+        self.core.now = now;
+        act(&mut Context { core: &mut self.core });
+        self.settle();
+    }
+
     /// Ends all connections: the instance is stopping.
     pub fn shut_down(&mut self, now: u64) {
         self.core.now = now;
@@ -188,8 +197,7 @@ impl<A: Application> Hub<A> {
         broadcast: Broadcast,
     ) -> Result<(), EmitError> {
         self.core.now = now;
-        let Some(index) = self.core.instance.namespace_names().position(|name| name == namespace)
-        else {
+        let Some(index) = self.core.instance.namespaces().find(namespace) else {
             return Ok(());
         };
         let placed = self.core.broadcast(index, broadcast, None, true);
@@ -256,6 +264,7 @@ impl<A: Application> Hub<A> {
                 Timer::Connection(key) => self.connection_due(key, is_unread(key)),
                 Timer::Ack(socket, id) => self.core.ack_timeout(socket, id),
                 Timer::Collector(request) => self.core.finish(request),
+                Timer::Decision(number) => self.core.decision_timeout(number),
             }
             self.settle();
         }
@@ -413,6 +422,7 @@ impl<A: Application> Hub<A> {
                 let connection = sockets.get(socket.key).map(|socket| socket.connection);
                 self.tell(connection, Happening::Disconnected { socket, reason });
                 self.core.namespaces[socket.namespace].sockets.remove(socket.key);
+                self.core.instance.namespaces().leave(socket.namespace);
             } else {
                 return;
             }

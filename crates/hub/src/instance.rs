@@ -1,29 +1,22 @@
 //! What the shards of one instance share: bounds, the order, the memory budget, ack counters.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::broadcast::Entry;
 use crate::limits::Limits;
 use crate::memory::MemoryBudget;
 use crate::order::{Credit, Order};
+use crate::registry::Registry;
 
 /// Shards an instance can have: their number is one byte of a session's and a socket's id.
 pub const SHARDS_MAX: usize = 256;
-
-#[derive(Debug)]
-struct SharedNamespace {
-    name: Box<str>,
-    /// One counter for all sockets of the namespace, on every shard.
-    next_ack: AtomicU32,
-}
 
 /// Shared by all hubs of one process. Holds no socket and no clock.
 #[derive(Debug)]
 pub struct Instance {
     limits: Limits,
     number: u16,
-    namespaces: Vec<SharedNamespace>,
+    namespaces: Registry,
     memory: Arc<MemoryBudget>,
     order: Order<Entry>,
     credits: Vec<Arc<Credit>>,
@@ -38,10 +31,7 @@ impl Instance {
         let memory = Arc::new(MemoryBudget::new(limits.memory_bytes_max));
         Arc::new(Self {
             number,
-            namespaces: namespaces
-                .iter()
-                .map(|&name| SharedNamespace { name: name.into(), next_ack: AtomicU32::new(0) })
-                .collect(),
+            namespaces: Registry::new(namespaces, limits.namespaces_max),
             order: Order::new(memory.clone()),
             memory,
             credits: (0..shards.clamp(1, SHARDS_MAX)).map(|_| Arc::default()).collect(),
@@ -83,22 +73,21 @@ impl Instance {
         &self.credits[shard]
     }
 
-    pub(crate) fn namespace_names(&self) -> impl Iterator<Item = &str> {
-        self.namespaces.iter().map(|namespace| &*namespace.name)
+    pub(crate) fn namespaces(&self) -> &Registry {
+        &self.namespaces
     }
 
-    pub(crate) fn namespace_name(&self, namespace: usize) -> &str {
-        &self.namespaces[namespace].name
+    /// How many namespaces exist.
+    #[must_use]
+    pub fn namespace_count(&self) -> usize {
+        self.namespaces.len()
     }
 
-    /// The next ack id of a namespace, below 2^31 since some clients parse it as an `int`.
-    pub(crate) fn next_ack(&self, namespace: usize) -> u32 {
-        self.namespaces[namespace].next_ack.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff
-    }
-
-    /// Sets the counter, so that a test can see it wrap.
+    /// Sets the ack counter of a namespace, so that a test can see it wrap.
     #[doc(hidden)]
     pub fn set_next_ack(&self, namespace: usize, id: u32) {
-        self.namespaces[namespace].next_ack.store(id, Ordering::Relaxed);
+        if let Some(shared) = self.namespaces.all().get(namespace) {
+            shared.set_next_ack(id);
+        }
     }
 }

@@ -13,6 +13,7 @@ mod cluster;
 mod connection;
 mod context;
 mod core;
+mod decide;
 mod deliver;
 mod ends;
 mod fan_out;
@@ -31,12 +32,14 @@ mod outbox;
 mod polling;
 mod reason;
 mod receive;
+mod registry;
 mod room;
 mod slots;
 pub mod stats;
 
 pub use application::{
-    Answer, Answers, Application, ConnectRequest, Handshake, Happening, Refusal, SocketKey,
+    Answer, Answers, Application, ConnectRequest, Decision, Handshake, Happening, Layer, Message,
+    Refusal, SocketKey, Ticket,
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
 pub use cluster::{Alone, Cluster};
@@ -53,6 +56,9 @@ pub use reason::{End, EndReason, WireEnd};
 pub use room::{Audience, RESERVED_PREFIX, Room};
 pub use slots::Key;
 pub use stats::Stats;
+
+pub use bytes::Bytes;
+pub use relay_socketio::packet::{Args, Attachments, EventName};
 
 /// Writes a JSON string, quotes included.
 pub use relay_socketio::json::write_string as write_json_string;

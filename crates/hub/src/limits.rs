@@ -45,6 +45,18 @@ pub struct Limits {
     /// Packets of one polling response; some clients take no more.
     pub poll_packets_max: usize,
 
+    // ---- Namespaces --------------------------------------------------------------------------
+    /// Namespaces that exist only as long as they have sockets.
+    pub namespaces_max: usize,
+    /// Bytes of a namespace's name.
+    pub namespace_name_bytes_max: usize,
+    /// Namespaces that one connection is in, or has asked to join.
+    pub namespaces_per_connection_max: usize,
+    /// CONNECTs of one shard that the application has yet to decide on.
+    pub decisions_max: usize,
+    /// Time that the application has to decide whether a session may begin, or a socket may join.
+    pub decision_timeout: Duration,
+
     // ---- Rooms and acknowledgements ----------------------------------------------------------
     /// Rooms of one socket, the application's own not counted.
     pub rooms_per_socket_max: usize,
@@ -92,6 +104,8 @@ pub struct Limits {
     pub read_bytes: usize,
     /// Connections read in one pass.
     pub reads_per_pass: usize,
+    /// Calls from other threads that wait for one shard.
+    pub calls_max: usize,
     /// Connections accepted in one pass of a listener.
     pub accepts_per_pass: usize,
     /// Time after which a flush gives way to reads and to fresher outboxes.
@@ -112,8 +126,6 @@ pub struct Limits {
     pub reserved_descriptors: usize,
     /// Life of a connection that uses a reserved descriptor.
     pub reserved_http_timeout: Duration,
-    /// Time that the program has to decide whether a session may begin, or a socket may join.
-    pub decision_timeout: Duration,
     /// Time for the closing handshake before the TCP connection is dropped.
     pub close_timeout: Duration,
 
@@ -141,6 +153,11 @@ impl Default for Limits {
             allow_upgrades: true,
             poll_close_timeout: Duration::from_secs(30),
             poll_packets_max: 16,
+            namespaces_max: 10_000,
+            namespace_name_bytes_max: 256,
+            namespaces_per_connection_max: 50,
+            decisions_max: 20_000,
+            decision_timeout: Duration::from_secs(10),
             rooms_per_socket_max: 1_000,
             room_name_bytes_max: 256,
             rooms_per_request_max: 100,
@@ -161,6 +178,7 @@ impl Default for Limits {
             memory_step_bytes: 65_536,
             read_bytes: 65_536,
             reads_per_pass: 256,
+            calls_max: 10_000,
             accepts_per_pass: 32,
             flush_slice: Duration::from_micros(200),
             flush_rest_max: Duration::from_millis(1),
@@ -171,7 +189,6 @@ impl Default for Limits {
             http_headers_max: 100,
             reserved_descriptors: 64,
             reserved_http_timeout: Duration::from_secs(2),
-            decision_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             metric_types_max: 100,
             metric_type_bytes_max: 64,

@@ -1,8 +1,10 @@
 //! The sockets of one namespace on one shard, and their rooms.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::id::SocketId;
+use crate::registry::SharedNamespace;
 use crate::room::Room;
 use crate::slots::{Key, Slots};
 
@@ -68,6 +70,8 @@ pub(crate) struct Members {
 
 #[derive(Debug)]
 pub(crate) struct Namespace<D> {
+    /// `None` until a socket of this shard joins it.
+    pub(crate) shared: Option<Arc<SharedNamespace>>,
     pub(crate) sockets: Slots<Socket<D>>,
     names: HashMap<Room, Key>,
     pub(crate) rooms: Slots<Members>,
@@ -75,11 +79,30 @@ pub(crate) struct Namespace<D> {
 
 impl<D> Default for Namespace<D> {
     fn default() -> Self {
-        Self { sockets: Slots::default(), names: HashMap::new(), rooms: Slots::default() }
+        Self {
+            shared: None,
+            sockets: Slots::default(),
+            names: HashMap::new(),
+            rooms: Slots::default(),
+        }
     }
 }
 
 impl<D> Namespace<D> {
+    pub(crate) fn new(shared: Arc<SharedNamespace>) -> Self {
+        Self { shared: Some(shared), ..Self::default() }
+    }
+
+    /// Its name; of one without a socket that of the last that had one.
+    pub(crate) fn name(&self) -> &str {
+        self.shared.as_ref().map_or("", |shared| shared.name())
+    }
+
+    /// The next ack id of the namespace, whatever shard its sockets are on.
+    pub(crate) fn next_ack(&self) -> u32 {
+        self.shared.as_ref().map_or(0, |shared| shared.next_ack())
+    }
+
     /// The socket with this id, if it is here and has not ended.
     pub(crate) fn find(&self, id: SocketId) -> Option<Key> {
         let key = self.sockets.key_at(id.slot())?;

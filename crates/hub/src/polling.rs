@@ -58,11 +58,11 @@ pub enum Reply {
 #[derive(Debug, Default)]
 pub(crate) struct Polling {
     /// The GET that waits.
-    get: Option<u64>,
+    pub(crate) get: Option<u64>,
     /// The POST whose body is on its way.
     post: Option<u64>,
     /// A POST that was worked off; its answer waits until the sender is read again.
-    post_held: Option<u64>,
+    pub(crate) post_held: Option<u64>,
     probe: Option<Box<Probe>>,
 }
 
@@ -170,11 +170,8 @@ impl<A: Application> Hub<A> {
     pub fn post(&mut self, now: u64, session: SessionId, number: u64, body: &Body<'_>) {
         let core = self.core();
         core.now = now;
-        let key = match core.polling_of(session, true) {
-            Ok(key) => key,
-            Err(error) => return core.reply(number, Reply::Refused(error)),
-        };
-        // One that was refused, or belongs to a session of before, is answered already.
+        // One that was refused, or whose session ended or went over meanwhile, is answered already.
+        let Ok(key) = core.polling_of(session, true) else { return };
         let Some(polling) = core.polling(key).filter(|it| it.post == Some(number)) else { return };
         polling.post = None;
         match body {
@@ -212,12 +209,12 @@ impl<A: Application> Hub<A> {
     /// Handles the packets of a body in order, up to the first that is none.
     fn read_payload(&mut self, key: Key, body: &str) -> Result<(), PacketError> {
         for packet in payload::decode(body) {
-            let packet = packet?;
             let stage = self.core().connections.get(key).map(|connection| connection.stage);
             // What a session says after its end counts no more.
             if stage != Some(Stage::Open) {
                 return Ok(());
             }
+            let packet = packet?;
             self.on_engine_packet(key, packet);
             self.settle();
         }
@@ -233,6 +230,10 @@ impl<A: Application> Hub<A> {
         let is_get = polling.get.take_if(|get| *get == number).is_some();
         let is_post = polling.post.take_if(|post| *post == number).is_some()
             || polling.post_held.take_if(|post| *post == number).is_some();
+        if is_get && let Some(connection) = core.connections.get_mut(key) {
+            // It may be closing already: what is left waits for another GET.
+            connection.blocked = true;
+        }
         if is_get || is_post {
             core.end_connection(key, EndReason::TransportError);
             self.settle();
@@ -257,7 +258,8 @@ impl<A: Application> Hub<A> {
         let limits = core.limits();
         let payload_bytes_max = u32::try_from(limits.payload_bytes_max).unwrap_or(u32::MAX);
         let until = now + millis(limits.upgrade_timeout);
-        let is_open = core.connections.get(key).is_some_and(|it| it.stage == Stage::Open);
+        let (is_open, is_held) =
+            core.connections.get(key).map(|it| (it.stage == Stage::Open, it.held))?;
         let polling = core.polling(key)?;
         if polling.probe.is_some() || !is_open {
             return None;
@@ -272,6 +274,9 @@ impl<A: Application> Hub<A> {
             until,
         }));
         core.stats.probes.add(1);
+        if is_held {
+            core.outputs.push_back(Output::Hold(key));
+        }
         core.schedule(key);
         Some(key)
     }
@@ -365,7 +370,8 @@ impl<D> Core<D> {
             return self.end_connection(key, EndReason::TransportError);
         }
         polling.get = Some(number);
-        if let Some(probe) = polling.probe.as_deref_mut().filter(|probe| probe.probed) {
+        let probe = polling.probe.as_deref_mut();
+        if let Some(probe) = probe.filter(|probe| probe.probed && !probe.closing) {
             probe.noop_at = now + NOOP_MS;
         }
         if let Some(connection) = self.connections.get_mut(key) {
@@ -440,8 +446,13 @@ impl<D> Core<D> {
     /// What is due for a session that polls.
     pub(crate) fn polling_due(&mut self, key: Key) {
         let now = self.now;
-        let Some(polling) = self.polling(key) else { return };
-        let Some(probe) = polling.probe.as_deref_mut() else { return };
+        let patience = millis(self.limits().upgrade_timeout);
+        let is_held = self.connections.get(key).is_some_and(|connection| connection.held);
+        let Some(probe) = self.probe_mut(key) else { return };
+        if is_held && !probe.closing && now >= probe.until {
+            // Nor is its WebSocket read: what is awaited may be there.
+            probe.until = now + patience;
+        }
         if now >= probe.until {
             let closing = probe.closing;
             return if closing { self.end_probe(key) } else { self.refuse_probe(key) };
@@ -527,6 +538,7 @@ impl<D> Core<D> {
             return;
         };
         probe.out.clear(|frame, counted| self.taken(frame, counted));
+        self.account_partial(key);
         self.stats.probes_failed.add(1);
         self.outputs.push_back(Output::Drop(key));
     }
@@ -603,7 +615,8 @@ impl<D> Core<D> {
     fn requeue(&mut self, key: Key, bytes: Vec<u8>) {
         let frame = self.frame(bytes, 1, Load::new());
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.outbox.push(frame, false);
+            // Like any other frame, or those before it would count for their senders for ever.
+            connection.outbox.push(frame, !connection.stalled);
             self.memory.add(crate::deliver::QUEUE_ENTRY_BYTES);
         }
     }
@@ -624,6 +637,8 @@ impl<D> Core<D> {
             self.drop_connection(key);
         } else {
             self.release_post(key);
+            // Its WebSocket that probes may have said half a frame.
+            self.account_partial(key);
             self.schedule(key);
         }
     }
@@ -634,6 +649,7 @@ impl<D> Core<D> {
         let polling = std::mem::take(polling);
         if let Some(mut probe) = polling.probe {
             probe.out.clear(|frame, counted| self.taken(frame, counted));
+            self.stats.probes_failed.add(1);
         }
         if let Some(number) = polling.get {
             self.reply(number, Reply::Payload(b"1".to_vec()));

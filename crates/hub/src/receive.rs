@@ -1,28 +1,18 @@
 //! From bytes to happenings: WebSocket, Engine.IO, Socket.IO, application, inline and in order.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use relay_engineio::packet::{Packet as EnginePacket, decode_text};
 use relay_socketio::decoder::Decoder;
-use relay_socketio::packet::{Args, Body, Packet, write_connect, write_connect_error};
+use relay_socketio::packet::{Args, Body, Packet};
 use relay_websocket::{Error as FrameError, Event as Frame, Opcode};
 
-use crate::application::{Answer, Application, ConnectRequest, Happening, Refusal, SocketKey};
+use crate::application::{Answer, Application, Happening, Message, SocketKey};
 use crate::connection::{NEVER, Stage, Transport};
 use crate::core::{Core, millis};
 use crate::hub::{Effect, Hub, Output};
-use crate::id::SocketId;
-use crate::namespace::{AckFor, Socket};
+use crate::namespace::AckFor;
 use crate::reason::EndReason;
 use crate::slots::Key;
-
-/// A message of Engine.IO: part of a Socket.IO packet.
-#[derive(Clone, Copy)]
-enum Message<'a> {
-    Text(&'a str),
-    Binary(&'a [u8]),
-}
 
 impl<A: Application> Hub<A> {
     /// Decodes and handles whole messages; what is left of one stays in the transport.
@@ -114,6 +104,10 @@ impl<A: Application> Hub<A> {
     }
 
     fn on_message(&mut self, key: Key, message: Message<'_>) {
+        if self.core().raw {
+            self.core().stats.packets_received.add(1);
+            return self.tell(Some(key), Happening::Message { connection: key, message });
+        }
         let Some(connection) = self.core().connections.get_mut(key) else { return };
         let Some(mut decoder) = connection.decoder.take() else { return };
         let decoded = match message {
@@ -182,31 +176,6 @@ impl<A: Application> Hub<A> {
             None => {}
         }
     }
-
-    fn on_connect(&mut self, key: Key, name: &str, auth: Option<&str>) {
-        let (core, application) = self.parts();
-        let Some(connection) = core.connections.get(key) else { return };
-        let handshake = connection.handshake;
-        let Some(namespace) = core.instance.namespace_names().position(|it| it == name) else {
-            let refusal = Refusal { message: "Invalid namespace".to_owned(), data: None };
-            return core.refuse_connect(key, name, &refusal);
-        };
-        if core.socket_of(key, name).is_some() {
-            return core.end_connection(key, EndReason::ProtocolError);
-        }
-        let request = ConnectRequest { namespace: name, handshake, auth };
-        match catch_unwind(AssertUnwindSafe(|| application.authorize(&request))) {
-            Ok(Ok(data)) => {
-                let socket = core.admit(key, namespace, data);
-                self.tell(Some(key), Happening::Connected(socket));
-            }
-            Ok(Err(refusal)) => core.refuse_connect(key, name, &refusal),
-            Err(_) => {
-                core.stats.panics.add(1);
-                core.end_connection(key, EndReason::HandlerPanic);
-            }
-        }
-    }
 }
 
 fn reason_of(error: &FrameError) -> EndReason {
@@ -243,62 +212,9 @@ impl<D> Core<D> {
         }
     }
 
-    pub(crate) fn socket_of(&self, connection: Key, namespace: &str) -> Option<SocketKey> {
-        let connection = self.connections.get(connection)?;
-        let is_its =
-            |socket: &&SocketKey| self.instance.namespace_name(socket.namespace) == namespace;
-        connection.sockets.iter().find(is_its).copied()
-    }
-
-    fn left_lately(&mut self, key: Key, namespace: &str) -> bool {
-        let now = self.now;
-        let Some(connection) = self.connections.get_mut(key) else { return false };
-        connection.left.retain(|&(_, until)| until > now);
-        if connection.left.is_empty() {
-            connection.left = Vec::new();
-        }
-        let instance = &self.instance;
-        connection.left.iter().any(|&(left, _)| instance.namespace_name(left) == namespace)
-    }
-
-    fn refuse_connect(&mut self, key: Key, namespace: &str, refusal: &Refusal) {
-        self.stats.connects_refused.add(1);
-        let mut packet = vec![b'4'];
-        write_connect_error(&mut packet, namespace, &refusal.message, refusal.data.as_deref());
-        self.send_text(key, &packet);
-    }
-
-    /// Makes the socket and tells the client its id.
-    fn admit(&mut self, key: Key, namespace: usize, data: D) -> SocketKey {
-        self.take_in();
-        let random = self.random();
-        let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
-        let sockets = &mut self.namespaces[namespace].sockets;
-        let id = SocketId::new(shard, sockets.next_key(), random);
-        let socket =
-            SocketKey { namespace, key: sockets.insert(Socket::new(key, id, data, self.stamp)) };
-        self.stats.sockets.add(1);
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.sockets.push(socket);
-            connection.left.retain(|&(left, _)| left != namespace);
-            if !connection.joined {
-                connection.joined = true;
-                connection.deadline = NEVER;
-            }
-        }
-        let mut packet = vec![b'4'];
-        let name = self.instance.namespace_name(namespace);
-        write_connect(&mut packet, name, Some(&format!("{{\"sid\":\"{id}\"}}")));
-        self.send_text(key, &packet);
-        socket
-    }
-
     /// Charges what a connection holds of an incomplete message to the memory budget.
     pub(crate) fn account_partial(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if connection.stage == Stage::Closing {
-            return;
-        }
         let transport = connection.transport.as_ref().map_or(0, Transport::buffered_bytes);
         let decoder = connection.decoder.as_ref().map_or(0, Decoder::pending_bytes);
         let bytes = transport + decoder;

@@ -95,6 +95,10 @@ stats! {
     outbox_bytes_peak,
     /// Panics of the application that were caught.
     panics,
+    /// Gauge: CONNECTs that the application has yet to decide on.
+    decisions,
+    /// CONNECTs that the application did not decide on in time.
+    decisions_overdue,
     /// CONNECTs refused: no such namespace, or the application said no.
     connects_refused,
 }

@@ -11,8 +11,8 @@ use relay::process::Process;
 use relay::routes::Sources;
 use relay::settings::{Settings, variables};
 use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
-use relay_hub::{Instance, Limits};
-use relay_server::{Config, Descriptors, Enabled, HttpRequest, Server, ServerStats, bind};
+use relay_hub::Limits;
+use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind, instance};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -47,8 +47,6 @@ fn run() -> Result<(), Vec<String>> {
     limits.check().map_err(|broken| vec![broken.to_owned()])?;
     let descriptors = Descriptors::raise();
     let connections_max = descriptors.connections_max(limits.reserved_descriptors);
-    let mut number = [0; 2];
-    getrandom::fill(&mut number).map_err(|error| failed(&error))?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
     let listeners = bind(settings.host, settings.port, settings.shards, &limits)
         .map_err(|error| failed(&error))?;
@@ -56,7 +54,8 @@ fn run() -> Result<(), Vec<String>> {
     let memory_bytes_max = limits.memory_bytes_max;
     let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
     let gateways: Vec<_> = (0..settings.shards).map(|_| GatewayStats::new(&types)).collect();
-    let instance = Instance::new(limits, &NAMESPACES, settings.shards, u16::from_be_bytes(number));
+    let instance =
+        instance(limits, &NAMESPACES, settings.shards).map_err(|error| failed(&error))?;
     let stats = Arc::new(ServerStats::default());
     stats.connections_max.store(connections_max, Ordering::Relaxed);
     let sources = Arc::new(OnceLock::<Sources>::new());
@@ -65,19 +64,13 @@ fn run() -> Result<(), Vec<String>> {
         Arc::new(move |request: &HttpRequest<'_>| sources.get()?.answer(request))
     };
     let config = Config {
-        path: "/socket.io/".to_owned(),
-        instance: instance.clone(),
         http,
-        transports: Enabled { polling: true, websocket: true },
         cors: settings.cors,
-        cookie: None,
-        allow: None,
-        serve_client: true,
-        compression: true,
         stats: stats.clone(),
+        ..Config::new("/socket.io/", instance.clone())
     };
     let made = gateways.clone();
-    let server = Server::start(config, listeners, |shard| Gateway::new(made[shard].clone()))
+    let server = Server::start(config, listeners, |shard, _| Gateway::new(made[shard].clone()))
         .map_err(|error| failed(&error))?;
     let _ = sources.set(Sources {
         name: settings.instance,

@@ -63,7 +63,7 @@ pub struct HandshakeRequest {
 pub struct ServerStats {
     /// TCP connections open now, upgraded or not.
     pub open: AtomicUsize,
-    /// How many of them may become sessions: set once at the start.
+    /// How many of them may become sessions; 0 at the start means as many as descriptors allow.
     pub connections_max: AtomicUsize,
     /// Accepts that failed, for want of descriptors above all.
     pub accept_errors: AtomicU64,

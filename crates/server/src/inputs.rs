@@ -39,6 +39,14 @@ impl<A: Application> Shard<A> {
             self.take_input(hub, now, input);
             self.carry_out(hub);
         }
+        for _ in 0..self.shared.limits().reads_per_pass {
+            if !hub.may_read() {
+                return;
+            }
+            let Some(call) = self.calls[self.index].take() else { return };
+            call(hub, now);
+            self.carry_out(hub);
+        }
     }
 
     fn take_input(&mut self, hub: &mut Hub<A>, now: u64, input: Input) {

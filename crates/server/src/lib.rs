@@ -9,6 +9,7 @@ mod cookie;
 mod cors;
 mod descriptors;
 mod flush;
+mod handle;
 mod http;
 mod inputs;
 mod listen;
@@ -19,7 +20,7 @@ mod shard;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
@@ -27,10 +28,12 @@ use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
 pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
 pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;
+pub use handle::{Busy, Handle};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use listen::{ListenError, bind};
 pub use relay_engineio::handshake::Enabled;
 
+use handle::Calls;
 use mailbox::Mailbox;
 
 /// Answers plain HTTP requests that are not the protocol's. Called on a shard's thread: it must
@@ -66,6 +69,41 @@ pub struct Config {
     pub compression: bool,
     /// Counters of the server itself.
     pub stats: Arc<ServerStats>,
+}
+
+impl Config {
+    /// A server of `instance` under `path` with what the stock server has by default: both
+    /// transports, no CORS, no cookie, everybody is let in, the client library is served. Nothing
+    /// else is answered by HTTP.
+    #[must_use]
+    pub fn new(path: &str, instance: Arc<Instance>) -> Self {
+        Self {
+            path: path.to_owned(),
+            instance,
+            http: Arc::new(|_| None),
+            transports: Enabled { polling: true, websocket: true },
+            cors: None,
+            cookie: None,
+            allow: None,
+            serve_client: true,
+            compression: true,
+            stats: Arc::default(),
+        }
+    }
+}
+
+/// An instance with a random number, see [`Instance::new`].
+///
+/// # Errors
+/// The operating system gives no randomness.
+pub fn instance(
+    limits: Limits,
+    namespaces: &[&str],
+    shards: usize,
+) -> std::io::Result<Arc<Instance>> {
+    let mut number = [0; 2];
+    getrandom::fill(&mut number).map_err(std::io::Error::other)?;
+    Ok(Instance::new(limits, namespaces, shards, u16::from_be_bytes(number)))
 }
 
 /// Shared by the shards of a server.
@@ -107,15 +145,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one thread per shard. `make` builds the application of a shard; it runs before the
-    /// threads do.
+    /// Starts one thread per shard. `make` builds the application of a shard, which may keep the
+    /// handle; it runs before the threads do.
     ///
     /// # Errors
     /// What the operating system refused: threads, epoll, randomness.
     pub fn start<A>(
         config: Config,
         listeners: Vec<std::net::TcpListener>,
-        mut make: impl FnMut(usize) -> A,
+        mut make: impl FnMut(usize, &Handle<A>) -> A,
     ) -> std::io::Result<Self>
     where
         A: Application + Send + 'static,
@@ -125,6 +163,12 @@ impl Server {
             .ok_or_else(|| std::io::Error::other("a server needs a listener"))?
             .local_addr()?;
         let shards = config.instance.shards();
+        let connections_max = &config.stats.connections_max;
+        if connections_max.load(Ordering::Relaxed) == 0 {
+            let reserved = config.instance.limits().reserved_descriptors;
+            let all = Descriptors::raise().connections_max(reserved);
+            connections_max.store(all, Ordering::Relaxed);
+        }
         let shared = Arc::new(Shared {
             path: config.path,
             instance: config.instance,
@@ -141,20 +185,22 @@ impl Server {
             stopping: AtomicBool::new(false),
             started: Instant::now(),
         });
+        let calls = (0..shards).map(|_| Calls::default()).collect();
+        let handle = Handle { shared: shared.clone(), calls };
         let mut threads = Vec::new();
         let mut hubs = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(std::io::Error::other)?;
-            let application = make(index);
+            let application = make(index, &handle);
             let stats = Arc::new(Stats::default());
             hubs.push(stats.clone());
-            let shared = shared.clone();
+            let (shared, calls) = (shared.clone(), handle.calls.clone());
             let run = move || {
                 let hub =
                     Hub::new(shared.instance.clone(), index, seed, application, Box::new(Alone))
                         .with_stats(stats);
-                shard::run(index, &shared, hub, listener);
+                shard::run(index, &shared, calls, hub, listener);
             };
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(run)?);
         }
@@ -175,7 +221,7 @@ impl Server {
 
     /// Closes every connection and ends the threads; returns when they are gone.
     pub fn stop(self) {
-        self.shared.stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.shared.stopping.store(true, Ordering::SeqCst);
         for mailbox in &self.shared.mailboxes {
             mailbox.wake();
         }

@@ -135,23 +135,24 @@ fn is_binary(headers: &HeaderMap) -> bool {
 /// A body, counted as it streams; `None` if it is larger than `bytes_max`.
 async fn whole(mut body: Incoming, bytes_max: usize) -> Result<Option<Bytes>, hyper::Error> {
     let mut first = Bytes::new();
-    let mut more = BytesMut::new();
+    // Most bodies come in one piece, which is not copied.
+    let mut all: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
-        if first.len() + more.len() + data.len() > bytes_max {
+        let before = all.as_ref().map_or(first.len(), BytesMut::len);
+        if before + data.len() > bytes_max {
             return Ok(None);
         }
-        if first.is_empty() {
-            first = data;
-        } else {
-            if more.is_empty() {
-                more.extend_from_slice(&first);
-                first = Bytes::new();
+        match &mut all {
+            Some(all) => all.extend_from_slice(&data),
+            None if first.is_empty() => first = data,
+            None => {
+                let all = all.insert(BytesMut::from(&first[..]));
+                all.extend_from_slice(&data);
             }
-            more.extend_from_slice(&data);
         }
     }
-    Ok(Some(if more.is_empty() { first } else { more.freeze() }))
+    Ok(Some(all.map_or(first, BytesMut::freeze)))
 }
 
 async fn reply_to(

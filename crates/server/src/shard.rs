@@ -21,6 +21,7 @@ use tokio::task::LocalSet;
 
 use crate::Shared;
 use crate::flush::Gather;
+use crate::handle::Calls;
 use crate::http::{Door, OpenSlot, Upgraded, serve};
 use crate::inputs::Requests;
 
@@ -65,6 +66,7 @@ pub(crate) struct Shard<A: Application> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) requests: Requests,
+    pub(crate) calls: Arc<[Calls<A>]>,
     /// When this shard meant to look up next; much later it was stopped meanwhile.
     planned: u64,
     /// Until when what arrived during a stall may not have been read yet.
@@ -98,11 +100,12 @@ impl Drop for AbortOnPanic {
 pub(crate) fn run<A: Application + 'static>(
     index: usize,
     shared: &Arc<Shared>,
+    calls: Arc<[Calls<A>]>,
     hub: Hub<A>,
     listener: std::net::TcpListener,
 ) {
     let _guard = AbortOnPanic(index);
-    if let Err(error) = try_run(index, shared, hub, listener) {
+    if let Err(error) = try_run(index, shared, calls, hub, listener) {
         let _ = writeln!(io::stderr(), "shard {index} cannot run: {error}");
         std::process::abort();
     }
@@ -111,6 +114,7 @@ pub(crate) fn run<A: Application + 'static>(
 fn try_run<A: Application + 'static>(
     index: usize,
     shared: &Arc<Shared>,
+    calls: Arc<[Calls<A>]>,
     hub: Hub<A>,
     listener: std::net::TcpListener,
 ) -> io::Result<()> {
@@ -123,6 +127,7 @@ fn try_run<A: Application + 'static>(
         let shard = Shard {
             index,
             requests: Requests::default(),
+            calls,
             planned: u64::MAX,
             late_until: 0,
             hub,
@@ -245,7 +250,9 @@ impl<A: Application> Shard<A> {
         self.carry_out(hub);
         self.flush(hub, now, started);
         self.carry_out(hub);
-        let waits = !self.to_read.is_empty() || !self.requests.waiting.is_empty();
+        let waits = !self.to_read.is_empty()
+            || !self.requests.waiting.is_empty()
+            || !self.calls[self.index].is_empty();
         Ok(!self.rest.is_empty() || hub.is_behind() || (waits && hub.may_read()))
     }
 

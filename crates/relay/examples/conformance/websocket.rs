@@ -1,62 +1,23 @@
-//! A bare RFC 6455 echo of text and binary on any path, for WebSocket conformance tools.
-//!
-//! `cargo run --release --example conformance -- --websocket --listen 127.0.0.1:9001
-//! --max-payload 67108864`. One thread per connection: it is the codec that is shown here, not
-//! the server.
+//! A bare RFC 6455 echo of text and binary on any path, for WebSocket conformance tools. One thread
+//! per connection: it is the codec that is shown here, not the server.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::net::{TcpListener, TcpStream};
 
 use relay_websocket::handshake::accept;
 use relay_websocket::{Decoder, Event, Opcode, Role, write_close, write_frame};
 
+use crate::Options;
+
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 
-struct Options {
-    listen: SocketAddr,
-    max_payload: u32,
-}
-
-fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|options| serve(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "conformance: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options =
-        Options { listen: SocketAddr::from(([127, 0, 0, 1], 9001)), max_payload: 1_000_000 };
-    let mut websocket = false;
-    while let Some(flag) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("{flag} wants a value"));
-        match flag.as_str() {
-            "--websocket" => websocket = true,
-            "--listen" => {
-                options.listen =
-                    value()?.parse().map_err(|_| "--listen wants ADDRESS:PORT".to_owned())?;
-            }
-            "--max-payload" => {
-                options.max_payload =
-                    value()?.parse().map_err(|_| "--max-payload wants bytes".to_owned())?;
-            }
-            unknown => return Err(format!("{unknown} is not known here")),
-        }
-    }
-    if websocket { Ok(options) } else { Err("say --websocket".to_owned()) }
-}
-
-fn serve(options: &Options) -> Result<(), String> {
+pub(crate) fn serve(options: &Options) -> Result<(), String> {
     let listener = TcpListener::bind(options.listen)
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        let max_payload = options.max_payload;
+        let max_payload = u32::try_from(options.max_payload_bytes).unwrap_or(u32::MAX);
         std::thread::spawn(move || {
             // A peer that goes away ends its own thread.
             let _ = connection(stream, max_payload);

@@ -1,0 +1,185 @@
+//! The door of a namespace: CONNECTs, what the application says to them, now or later.
+
+use std::cmp::Reverse;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use relay_socketio::packet::{write_connect, write_connect_error};
+
+use crate::application::{
+    Application, ConnectRequest, Decision, Happening, Refusal, SocketKey, Ticket,
+};
+use crate::connection::NEVER;
+use crate::core::{Core, Timer, millis};
+use crate::hub::Hub;
+use crate::id::SocketId;
+use crate::namespace::{Namespace, Socket};
+use crate::reason::EndReason;
+use crate::slots::Key;
+
+impl<A: Application> Hub<A> {
+    pub(crate) fn on_connect(&mut self, key: Key, name: &str, auth: Option<&str>) {
+        let (core, application) = self.parts();
+        let Some(connection) = core.connections.get(key) else { return };
+        let handshake = connection.handshake;
+        if core.socket_of(key, name).is_some() || core.is_deciding(key, name) {
+            return core.end_connection(key, EndReason::ProtocolError);
+        }
+        if let Some(refusal) = core.bounds_refusal(key, name) {
+            return core.refuse_connect(key, name, &refusal);
+        }
+        let ticket = Ticket { shard: core.shard, number: core.decisions_made };
+        let request = ConnectRequest { ticket, namespace: name, handshake, auth };
+        let is_static = core.instance.namespaces().is_static(name);
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let exists = is_static || application.offers(&request);
+            exists.then(|| application.authorize(&request))
+        }));
+        match decided {
+            Ok(None) => core.refuse_connect(key, name, &Refusal::invalid_namespace()),
+            Ok(Some(Decision::Later)) => core.await_decision(key, name),
+            Ok(Some(Decision::Refuse(refusal))) => core.refuse_connect(key, name, &refusal),
+            Ok(Some(Decision::Admit(data))) => self.admit(key, name, data),
+            Err(_) => {
+                core.stats.panics.add(1);
+                core.end_connection(key, EndReason::HandlerPanic);
+            }
+        }
+    }
+
+    /// Tells what the application decided on a CONNECT that it wanted to think about. Without
+    /// effect if that is out of time or its connection gone.
+    pub fn decide(&mut self, now: u64, ticket: Ticket, decided: Result<A::Data, Refusal>) {
+        let core = self.core();
+        core.now = now;
+        let Some((key, name)) = core.take_decision(ticket.number) else { return };
+        match decided {
+            Ok(data) => self.admit(key, &name, data),
+            Err(refusal) => core.refuse_connect(key, &name, &refusal),
+        }
+        self.settle();
+    }
+
+    fn admit(&mut self, key: Key, name: &str, data: A::Data) {
+        match self.core().admit(key, name, data) {
+            Some(socket) => self.tell(Some(key), Happening::Connected(socket)),
+            None => {
+                let refusal = Refusal::new("Too many namespaces");
+                self.core().refuse_connect(key, name, &refusal);
+            }
+        }
+    }
+}
+
+impl<D> Core<D> {
+    pub(crate) fn socket_of(&self, connection: Key, namespace: &str) -> Option<SocketKey> {
+        let connection = self.connections.get(connection)?;
+        let is_its = |socket: &&SocketKey| self.namespaces[socket.namespace].name() == namespace;
+        connection.sockets.iter().find(is_its).copied()
+    }
+
+    fn is_deciding(&self, connection: Key, namespace: &str) -> bool {
+        let doors = self.connections.get(connection).and_then(|it| it.doors.as_ref());
+        doors.is_some_and(|doors| doors.deciding.iter().any(|(_, name)| **name == *namespace))
+    }
+
+    /// What a CONNECT is refused with before the application is asked.
+    fn bounds_refusal(&self, key: Key, name: &str) -> Option<Refusal> {
+        let limits = self.limits();
+        // A name must fit between the separators of packets and polling bodies.
+        if name.len() > limits.namespace_name_bytes_max || name.chars().any(char::is_control) {
+            return Some(Refusal::invalid_namespace());
+        }
+        let connection = self.connections.get(key)?;
+        let deciding = connection.doors.as_ref().map_or(0, |doors| doors.deciding.len());
+        if connection.sockets.len() + deciding >= limits.namespaces_per_connection_max {
+            return Some(Refusal::new("Too many namespaces"));
+        }
+        (self.decisions.len() >= limits.decisions_max).then(|| Refusal::new("Server busy"))
+    }
+
+    fn await_decision(&mut self, key: Key, name: &str) {
+        let number = self.decisions_made;
+        self.decisions_made += 1;
+        self.decisions.insert(number, key);
+        self.stats.decisions.set(self.decisions.len() as u64);
+        let due = self.now + millis(self.limits().decision_timeout);
+        self.timers.push(Reverse((due, Timer::Decision(number))));
+        if let Some(connection) = self.connections.get_mut(key) {
+            let doors = connection.doors.get_or_insert_default();
+            doors.deciding.push((number, name.into()));
+        }
+    }
+
+    /// Who asked, and for what; `None` if that is settled already.
+    fn take_decision(&mut self, number: u64) -> Option<(Key, Box<str>)> {
+        let key = self.decisions.remove(&number)?;
+        self.stats.decisions.set(self.decisions.len() as u64);
+        let deciding = &mut self.connections.get_mut(key)?.doors.as_mut()?.deciding;
+        let place = deciding.iter().position(|(its, _)| *its == number)?;
+        Some((key, deciding.swap_remove(place).1))
+    }
+
+    pub(crate) fn decision_timeout(&mut self, number: u64) {
+        if let Some((key, name)) = self.take_decision(number) {
+            self.stats.decisions_overdue.add(1);
+            self.refuse_connect(key, &name, &Refusal::new("Server busy"));
+        }
+    }
+
+    /// Nobody waits for the decisions on a connection that ends.
+    pub(crate) fn forget_decisions(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(doors) = connection.doors.take() else { return };
+        for (number, _) in doors.deciding {
+            self.decisions.remove(&number);
+        }
+        self.stats.decisions.set(self.decisions.len() as u64);
+    }
+
+    pub(crate) fn left_lately(&mut self, key: Key, namespace: &str) -> bool {
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(key) else { return false };
+        let Some(doors) = &mut connection.doors else { return false };
+        doors.left.retain(|&(_, until)| until > now);
+        doors.left.iter().any(|(left, _)| left.name() == namespace)
+    }
+
+    fn refuse_connect(&mut self, key: Key, namespace: &str, refusal: &Refusal) {
+        self.stats.connects_refused.add(1);
+        let mut packet = vec![b'4'];
+        write_connect_error(&mut packet, namespace, &refusal.message, refusal.data.as_deref());
+        self.send_text(key, &packet);
+    }
+
+    /// Makes the socket and tells the client its id. `None` if there are too many namespaces.
+    fn admit(&mut self, key: Key, name: &str, data: D) -> Option<SocketKey> {
+        let (namespace, shared) = self.instance.namespaces().enter(name)?;
+        // What was placed before is not for it.
+        self.take_in();
+        if self.namespaces.len() <= namespace {
+            self.namespaces.resize_with(namespace + 1, Namespace::default);
+        }
+        let random = self.random();
+        let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
+        let it = &mut self.namespaces[namespace];
+        it.shared = Some(shared);
+        let id = SocketId::new(shard, it.sockets.next_key(), random);
+        let key_in = it.sockets.insert(Socket::new(key, id, data, self.stamp));
+        let socket = SocketKey { namespace, key: key_in };
+        self.stats.sockets.add(1);
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.sockets.push(socket);
+            if let Some(doors) = &mut connection.doors {
+                doors.left.retain(|(left, _)| left.name() != name);
+            }
+            if !connection.joined {
+                connection.joined = true;
+                connection.deadline = NEVER;
+            }
+        }
+        let mut packet = vec![b'4'];
+        write_connect(&mut packet, name, Some(&format!("{{\"sid\":\"{id}\"}}")));
+        self.send_text(key, &packet);
+        Some(socket)
+    }
+}

@@ -1,0 +1,177 @@
+//! The namespaces of an instance, by name. Touched when a socket joins or ends, not by messages.
+//!
+//! A namespace has an index while it exists, the same on every shard. Those that the instance was
+//! made with exist for ever; others from the first socket to the last. An index may be given away
+//! again: whoever joins works off the order up to that moment first, so nothing that was placed for
+//! the namespace of before is taken for the new one's.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the shards share of a namespace.
+#[derive(Debug)]
+pub(crate) struct SharedNamespace {
+    name: Box<str>,
+    /// One counter for all sockets of the namespace, on every shard.
+    next_ack: AtomicU32,
+}
+
+impl SharedNamespace {
+    fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), next_ack: AtomicU32::new(0) })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next ack id, below 2^31 since some clients parse it as an `int`.
+    pub(crate) fn next_ack(&self) -> u32 {
+        self.next_ack.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff
+    }
+
+    pub(crate) fn set_next_ack(&self, id: u32) {
+        self.next_ack.store(id, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Place {
+    shared: Arc<SharedNamespace>,
+    /// `None` if it exists for ever.
+    sockets: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    by_name: HashMap<Box<str>, usize>,
+    places: Vec<Option<Place>>,
+    free: Vec<usize>,
+}
+
+/// All namespaces of an instance.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    places: Mutex<Places>,
+    dynamic_max: usize,
+}
+
+impl Registry {
+    pub(crate) fn new(names: &[&str], dynamic_max: usize) -> Self {
+        let mut places = Places::default();
+        for &name in names {
+            places.by_name.insert(name.into(), places.places.len());
+            places.places.push(Some(Place { shared: SharedNamespace::new(name), sockets: None }));
+        }
+        Self { places: Mutex::new(places), dynamic_max }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that exist now, in the order of their indices, without gaps for the ones that the
+    /// instance was made with.
+    pub(crate) fn all(&self) -> Vec<Arc<SharedNamespace>> {
+        self.lock().places.iter().flatten().map(|place| place.shared.clone()).collect()
+    }
+
+    /// How many exist.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().by_name.len()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.lock().by_name.get(name).copied()
+    }
+
+    /// Whether it exists for ever.
+    pub(crate) fn is_static(&self, name: &str) -> bool {
+        let places = self.lock();
+        let place = places.by_name.get(name).and_then(|&index| places.places[index].as_ref());
+        place.is_some_and(|place| place.sockets.is_none())
+    }
+
+    /// One more socket; it is made if it does not exist. `None` if there are too many.
+    pub(crate) fn enter(&self, name: &str) -> Option<(usize, Arc<SharedNamespace>)> {
+        let mut places = self.lock();
+        if let Some(&index) = places.by_name.get(name) {
+            let place = places.places[index].as_mut()?;
+            if let Some(sockets) = &mut place.sockets {
+                *sockets += 1;
+            }
+            return Some((index, place.shared.clone()));
+        }
+        let dynamic = places.places.len() - places.free.len();
+        if dynamic >= self.dynamic_max.saturating_add(places.static_count()) {
+            return None;
+        }
+        let shared = SharedNamespace::new(name);
+        let place = Some(Place { shared: shared.clone(), sockets: Some(1) });
+        let index = match places.free.pop() {
+            Some(index) => {
+                places.places[index] = place;
+                index
+            }
+            None => {
+                places.places.push(place);
+                places.places.len() - 1
+            }
+        };
+        places.by_name.insert(name.into(), index);
+        Some((index, shared))
+    }
+
+    /// One socket less; with the last one it vanishes, unless it exists for ever.
+    pub(crate) fn leave(&self, index: usize) {
+        let mut places = self.lock();
+        let Some(Some(place)) = places.places.get_mut(index) else { return };
+        let Some(sockets) = &mut place.sockets else { return };
+        *sockets -= 1;
+        if *sockets == 0
+            && let Some(place) = places.places[index].take()
+        {
+            places.by_name.remove(place.shared.name());
+            places.free.push(index);
+        }
+    }
+}
+
+impl Places {
+    fn static_count(&self) -> usize {
+        self.places
+            .iter()
+            .take_while(|it| it.as_ref().is_some_and(|it| it.sockets.is_none()))
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Registry;
+
+    #[test]
+    fn dynamic_namespaces_vanish_with_their_last_socket() {
+        let registry = Registry::new(&["/", "/a"], 1);
+        let (index, shared) = registry.enter("/b").unwrap();
+        assert_eq!((index, shared.name()), (2, "/b"));
+        assert_eq!(registry.enter("/b").unwrap().0, 2);
+        assert!(registry.enter("/c").is_none(), "the bound is one");
+        registry.leave(2);
+        assert_eq!(registry.find("/b"), Some(2));
+        registry.leave(2);
+        assert_eq!(registry.find("/b"), None);
+        assert_eq!(registry.enter("/c").unwrap().0, 2, "the index is given away again");
+        assert_eq!(registry.len(), 3);
+    }
+
+    #[test]
+    fn static_namespaces_stay() {
+        let registry = Registry::new(&["/"], 0);
+        assert_eq!(registry.enter("/").unwrap().0, 0);
+        registry.leave(0);
+        assert!(registry.is_static("/") && !registry.is_static("/b"));
+        assert!(registry.enter("/b").is_none());
+    }
+}
