@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::application::{Answers, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError};
 use crate::core::{Core, Timer, millis};
-use crate::deliver::Header;
+use crate::encode::Outgoing;
 use crate::namespace::AckFor;
 use crate::slots::Key;
 
@@ -75,8 +75,8 @@ impl<D> Core<D> {
         token: u64,
     ) -> Result<(), EmitError> {
         let id = self.free_ack(socket)?;
-        let header = Header::Event { ack: Some(ack_key(id)) };
-        self.emit(socket, header, args, attachments, false)?;
+        let ack = Some(ack_key(id));
+        self.emit(socket, Outgoing::Event { ack, args, attachments }, false)?;
         if let Some(socket) = self.namespaces[socket.namespace].sockets.get_mut(socket.key) {
             let pending = socket.acks.get_or_insert_default();
             pending.insert(id, AckFor::Application { token });

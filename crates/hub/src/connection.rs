@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use relay_engineio::heartbeat::Heartbeat;
 use relay_engineio::sid::SessionId;
+use relay_socketio::Parser;
 
 use crate::application::{Handshake, SocketKey};
 use crate::deliver::Urgency;
@@ -68,6 +69,8 @@ pub(crate) struct Connection {
     /// It is in a queue of connections to be written: which one.
     pub(crate) dirty: Option<Urgency>,
     pub(crate) format: Format,
+    /// Told by the first message.
+    pub(crate) parser: Option<Parser>,
     pub(crate) joined: bool,
     /// Its close frame came: once ours is written nothing is left to wait for.
     pub(crate) close_received: bool,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::application::{Handshake, Message, SocketKey};
 use crate::broadcast::{Broadcast, EmitError};
 use crate::core::Core;
-use crate::deliver::Header;
+use crate::encode::Outgoing;
 use crate::id::SocketId;
 use crate::limits::Limits;
 use crate::reason::EndReason;
@@ -91,7 +91,7 @@ impl<D> Context<'_, D> {
         attachments: &[Bytes],
         volatile: bool,
     ) -> Result<(), EmitError> {
-        self.core.emit(socket, Header::Event { ack: None }, args, attachments, volatile)
+        self.core.emit(socket, Outgoing::Event { ack: None, args, attachments }, volatile)
     }
 
     /// Sends a message to a session as it is; for applications of [`crate::Layer::EngineIo`].
@@ -126,7 +126,7 @@ impl<D> Context<'_, D> {
         args: &[u8],
         attachments: &[Bytes],
     ) -> Result<(), EmitError> {
-        self.core.emit(socket, Header::Ack { id: ack }, args, attachments, false)
+        self.core.emit(socket, Outgoing::Ack { id: ack, args, attachments }, false)
     }
 
     /// Gives a broadcast its place in the instance's order, within the namespace of `socket`.

@@ -3,13 +3,12 @@
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use relay_socketio::packet::{write_connect, write_connect_error};
-
 use crate::application::{
     Application, ConnectRequest, Decision, Happening, Refusal, SocketKey, Ticket,
 };
 use crate::connection::NEVER;
 use crate::core::{Core, Timer, millis};
+use crate::encode::Outgoing;
 use crate::hub::Hub;
 use crate::id::SocketId;
 use crate::namespace::{Namespace, Socket};
@@ -146,9 +145,8 @@ impl<D> Core<D> {
 
     fn refuse_connect(&mut self, key: Key, namespace: &str, refusal: &Refusal) {
         self.stats.connects_refused.add(1);
-        let mut packet = vec![b'4'];
-        write_connect_error(&mut packet, namespace, &refusal.message, refusal.data.as_deref());
-        self.send_text(key, &packet);
+        let (message, data) = (&*refusal.message, refusal.data.as_deref());
+        self.send_packet(key, namespace, Outgoing::ConnectError { message, data });
     }
 
     /// Makes the socket and tells the client its id. `None` if there are too many namespaces.
@@ -177,9 +175,8 @@ impl<D> Core<D> {
                 connection.deadline = NEVER;
             }
         }
-        let mut packet = vec![b'4'];
-        write_connect(&mut packet, name, Some(&format!("{{\"sid\":\"{id}\"}}")));
-        self.send_text(key, &packet);
+        let payload = &*format!("{{\"sid\":\"{id}\"}}");
+        self.send_packet(key, name, Outgoing::Connect { payload });
         Some(socket)
     }
 }

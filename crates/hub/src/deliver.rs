@@ -1,31 +1,21 @@
 //! From an emit to an outbox: encoding, a place in the order, the queue of a client.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use relay_engineio::packet::{Packet as EnginePacket, encode_text};
-use relay_socketio::packet::{write_ack_header, write_event_header};
-use relay_websocket::{Opcode, header_len, write_header};
 
 use crate::application::{Message, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError, Entry};
 use crate::connection::Stage;
 use crate::core::Core;
+use crate::encode::{Outgoing, encode, message};
 use crate::frame::{Format, Frame, Load, Weight};
 use crate::hub::Effect;
 use crate::slots::Key;
 
 /// What a queue entry costs in memory beyond the frame it shares.
 pub(crate) const QUEUE_ENTRY_BYTES: usize = size_of::<Rc<Frame>>();
-
-/// Which Socket.IO packet carries the arguments.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Header {
-    Event { ack: Option<u64> },
-    Ack { id: u64 },
-}
 
 /// How soon a queued frame is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,29 +27,22 @@ pub(crate) enum Urgency {
 }
 
 impl<D> Core<D> {
-    /// Encodes a packet and its attachments for one kind of client, in one piece.
+    /// Encodes a packet and its attachments for one kind of client, in one piece. `None` if that
+    /// exceeds the bound of one message.
     pub(crate) fn encode(
         &mut self,
         format: Format,
         namespace: usize,
-        header: Header,
-        (args, attachments): (&[u8], &[Bytes]),
+        outgoing: Outgoing<'_>,
         load: Rc<Load>,
-    ) -> Rc<Frame> {
-        let head = &mut self.scratch;
-        head.clear();
-        head.push(b'4');
+    ) -> Option<Rc<Frame>> {
+        let bytes_max = self.instance.limits().encoded_bytes_max;
         let name = self.namespaces[namespace].name();
-        match header {
-            Header::Event { ack } => write_event_header(head, name, ack, attachments.len()),
-            Header::Ack { id } => write_ack_header(head, name, id, attachments.len()),
-        }
-        let bytes = match format {
-            Format::WebSocket => websocket(head, args, attachments),
-            Format::Polling => polling(head, args, attachments),
+        let Some(bytes) = encode(format, name, outgoing, bytes_max, &mut self.scratch) else {
+            self.stats.encoded_too_large.add(1);
+            return None;
         };
-        let packets = u16::try_from(1 + attachments.len()).unwrap_or(u16::MAX);
-        self.frame(bytes, packets, load)
+        Some(self.frame(bytes, outgoing.packets(format), load))
     }
 
     /// A frame around bytes that are encoded already, charged to the memory budget.
@@ -84,52 +67,47 @@ impl<D> Core<D> {
         Ok(())
     }
 
-    /// Sends to one socket, behind everything that was placed for it before.
+    /// Sends arguments to one socket, behind everything that was placed for it before.
     pub(crate) fn emit(
         &mut self,
         socket: SocketKey,
-        header: Header,
-        args: &[u8],
-        attachments: &[Bytes],
+        outgoing: Outgoing<'_>,
         volatile: bool,
     ) -> Result<(), EmitError> {
-        self.check(args.len(), attachments)?;
+        if let Outgoing::Event { args, attachments, .. } | Outgoing::Ack { args, attachments, .. } =
+            outgoing
+        {
+            self.check(args.len(), attachments)?;
+        }
         // Another shard may have placed something that this one was not woken for yet.
         self.bring_up(socket);
-        let Some(connection) = self.socket(socket).map(|socket| socket.connection) else {
-            return Err(EmitError::Gone);
-        };
-        let Some(format) = self.connections.get(connection).map(|it| it.format) else {
-            return Err(EmitError::Gone);
-        };
-        let packet = (args, attachments);
-        let frame = self.encode(format, socket.namespace, header, packet, Load::new());
-        self.send(connection, frame, volatile);
+        let connection = self.socket(socket).map(|socket| socket.connection);
+        let connection = connection.ok_or(EmitError::Gone)?;
+        let found = self.connections.get(connection).ok_or(EmitError::Gone)?;
+        let format = found.format;
+        let frame = self.encode(format, socket.namespace, outgoing, Load::new());
+        self.send(connection, frame.ok_or(EmitError::TooLarge)?, volatile);
         Ok(())
     }
 
-    /// Sends a message of Engine.IO to one session.
-    pub(crate) fn send_message(&mut self, connection: Key, message: Message<'_>) {
-        let Some(format) = self.connections.get(connection).map(|it| it.format) else { return };
-        let mut bytes = Vec::new();
-        match (format, message) {
-            (Format::WebSocket, Message::Text(text)) => {
-                write_header(&mut bytes, Opcode::Text, text.len() + 1);
-                bytes.push(b'4');
-                bytes.extend_from_slice(text.as_bytes());
+    /// Sends a packet about a namespace that the connection need not be in.
+    pub(crate) fn send_packet(&mut self, key: Key, namespace: &str, outgoing: Outgoing<'_>) {
+        let Some(format) = self.connections.get(key).map(|it| it.format) else { return };
+        let bytes_max = self.instance.limits().encoded_bytes_max;
+        match encode(format, namespace, outgoing, bytes_max, &mut self.scratch) {
+            Some(bytes) => {
+                let frame = self.frame(bytes, 1, Load::new());
+                self.send(key, frame, false);
             }
-            (Format::WebSocket, Message::Binary(data)) => {
-                relay_websocket::write_frame(&mut bytes, Opcode::Binary, data);
-            }
-            (Format::Polling, Message::Text(text)) => {
-                encode_text(&EnginePacket::Text(text), &mut bytes);
-            }
-            (Format::Polling, Message::Binary(data)) => {
-                encode_text(&EnginePacket::Binary(Cow::Borrowed(data)), &mut bytes);
-            }
+            None => self.stats.encoded_too_large.add(1),
         }
-        let frame = self.frame(bytes, 1, Load::new());
-        self.send(connection, frame, false);
+    }
+
+    /// Sends a message of Engine.IO to one session.
+    pub(crate) fn send_message(&mut self, key: Key, said: Message<'_>) {
+        let Some(format) = self.connections.get(key).map(|it| it.format) else { return };
+        let frame = self.frame(message(format, said), 1, Load::new());
+        self.send(key, frame, false);
     }
 
     /// Puts a frame of its own into one outbox; its weight is on the cause.
@@ -240,32 +218,4 @@ impl<D> Core<D> {
     pub(crate) fn window_low(&self) -> usize {
         if self.instance.memory().is_high() { 0 } else { self.limits().sender_window_bytes / 2 }
     }
-}
-
-/// A packet and its attachments as frames of RFC 6455.
-fn websocket(head: &[u8], args: &[u8], attachments: &[Bytes]) -> Vec<u8> {
-    let text = head.len() + args.len();
-    let binary: usize = attachments.iter().map(|data| header_len(data.len()) + data.len()).sum();
-    let mut bytes = Vec::with_capacity(header_len(text) + text + binary);
-    write_header(&mut bytes, Opcode::Text, text);
-    bytes.extend_from_slice(head);
-    bytes.extend_from_slice(args);
-    for data in attachments {
-        write_header(&mut bytes, Opcode::Binary, data.len());
-        bytes.extend_from_slice(data);
-    }
-    bytes
-}
-
-/// The same as part of a polling body.
-fn polling(head: &[u8], args: &[u8], attachments: &[Bytes]) -> Vec<u8> {
-    let binary: usize = attachments.iter().map(|data| data.len().div_ceil(3) * 4 + 2).sum();
-    let mut bytes = Vec::with_capacity(head.len() + args.len() + binary);
-    bytes.extend_from_slice(head);
-    bytes.extend_from_slice(args);
-    for data in attachments {
-        bytes.push(relay_engineio::payload::SEPARATOR);
-        encode_text(&EnginePacket::Binary(Cow::Borrowed(data)), &mut bytes);
-    }
-    bytes
 }

@@ -1,13 +1,13 @@
 //! How sockets and connections end, and who must end when too much is held.
 
-use relay_socketio::packet::write_disconnect;
 use relay_websocket::{Opcode, write_close, write_frame};
 
 use crate::acks::Outcome;
 use crate::application::SocketKey;
 use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::core::{Core, millis};
-use crate::frame::{Format, Load};
+use crate::encode::Outgoing;
+use crate::frame::Load;
 use crate::hub::Output;
 use crate::namespace::AckFor;
 use crate::reason::{EndReason, WireEnd};
@@ -60,9 +60,9 @@ impl<D> Core<D> {
     }
 
     fn send_disconnect(&mut self, connection: Key, namespace: usize) {
-        let mut packet = vec![b'4'];
-        write_disconnect(&mut packet, self.namespaces[namespace].name());
-        self.send_text(connection, &packet);
+        if let Some(shared) = self.namespaces[namespace].shared.clone() {
+            self.send_packet(connection, shared.name(), Outgoing::Disconnect);
+        }
     }
 
     /// The application closes the whole connection: `41` to every namespace, then the close.
@@ -79,13 +79,11 @@ impl<D> Core<D> {
 
     /// Sends one Engine.IO packet in text form.
     pub(crate) fn send_text(&mut self, key: Key, packet: &[u8]) {
-        match self.connections.get(key).map(|connection| connection.format) {
-            Some(Format::WebSocket) => self.send_ws(key, Opcode::Text, packet),
-            Some(Format::Polling) => {
-                let frame = self.frame(packet.to_vec(), 1, Load::new());
-                self.send(key, frame, false);
-            }
-            None => {}
+        if self.is_polling(key) {
+            let frame = self.frame(packet.to_vec(), 1, Load::new());
+            self.send(key, frame, false);
+        } else {
+            self.send_ws(key, Opcode::Text, packet);
         }
     }
 
@@ -179,7 +177,7 @@ impl<D> Core<D> {
     }
 
     pub(crate) fn is_polling(&self, key: Key) -> bool {
-        self.connections.get(key).is_some_and(|connection| connection.format == Format::Polling)
+        self.connections.get(key).is_some_and(|connection| connection.format.polling)
     }
 
     /// The peer's TCP connection is gone. A session that polls has only lost the WebSocket that

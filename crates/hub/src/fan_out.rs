@@ -14,7 +14,8 @@ use crate::acks::{Outcome, ack_key};
 use crate::application::SocketKey;
 use crate::broadcast::{Collect, Entry};
 use crate::core::Core;
-use crate::deliver::{Header, Urgency};
+use crate::deliver::Urgency;
+use crate::encode::Outgoing;
 use crate::frame::{Frame, Frames, Load};
 use crate::hub::{Effect, Output};
 use crate::namespace::{AckFor, Namespace};
@@ -319,15 +320,15 @@ impl<D> Core<D> {
         let Some(format) = self.connections.get(connection).map(|it| it.format) else { return };
         if pending.frames.get(format).is_none() {
             let packet = &entry.broadcast.packet;
-            let header = Header::Event { ack: entry.collect.map(|collect| ack_key(collect.id)) };
-            let frame = self.encode(
-                format,
-                entry.namespace,
-                header,
-                (&packet.args, &packet.attachments),
-                pending.load.clone(),
-            );
-            pending.frames.set(format, frame);
+            let ack = entry.collect.map(|collect| ack_key(collect.id));
+            let (args, attachments) = (&packet.args[..], &packet.attachments[..]);
+            let outgoing = Outgoing::Event { ack, args, attachments };
+            // Who cannot have it goes without, and it is counted.
+            let load = pending.load.clone();
+            match self.encode(format, entry.namespace, outgoing, load) {
+                Some(frame) => pending.frames.set(format, frame),
+                None => return,
+            }
         }
         if let Some(frame) = pending.frames.get(format) {
             self.push(connection, frame, entry.broadcast.volatile, pending.urgency);

@@ -114,27 +114,33 @@ impl Load {
 }
 
 /// How a client wants its packets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Format {
-    /// Text and binary frames of RFC 6455.
-    WebSocket,
-    /// Packets in text form, binary in base64, for the body of an HTTP response.
-    Polling,
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Format {
+    /// For the body of an HTTP response, not as frames of RFC 6455.
+    pub(crate) polling: bool,
+    /// As msgpack, not as text and attachments.
+    pub(crate) msgpack: bool,
+}
+
+impl Format {
+    const COUNT: usize = 4;
+
+    fn index(self) -> usize {
+        usize::from(self.polling) + 2 * usize::from(self.msgpack)
+    }
 }
 
 /// One message in the formats that its receivers need.
 #[derive(Debug, Default)]
-pub(crate) struct Frames([Option<Rc<Frame>>; FORMATS]);
-
-const FORMATS: usize = 2;
+pub(crate) struct Frames([Option<Rc<Frame>>; Format::COUNT]);
 
 impl Frames {
     pub(crate) fn get(&self, format: Format) -> Option<&Rc<Frame>> {
-        self.0[format as usize].as_ref()
+        self.0[format.index()].as_ref()
     }
 
     pub(crate) fn set(&mut self, format: Format, frame: Rc<Frame>) {
-        self.0[format as usize] = Some(frame);
+        self.0[format.index()] = Some(frame);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<Frame>> {
@@ -144,7 +150,7 @@ impl Frames {
 
 impl IntoIterator for Frames {
     type Item = Rc<Frame>;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Rc<Frame>>, FORMATS>>;
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Rc<Frame>>, { Format::COUNT }>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter().flatten()

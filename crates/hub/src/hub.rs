@@ -18,7 +18,6 @@ use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
 use crate::deliver::Urgency;
-use crate::frame::Format;
 use crate::instance::Instance;
 use crate::outbox::Outbox;
 use crate::polling::Reply;
@@ -130,7 +129,7 @@ impl<A: Application> Hub<A> {
         let decoder =
             relay_websocket::Decoder::new(relay_websocket::Role::Server, payload_bytes_max);
         let transport = Transport::WebSocket(decoder);
-        let (key, _) = core.open_connection(transport, Format::WebSocket, handshake);
+        let (key, _) = core.open_connection(transport, handshake);
         let packet = core.open_packet(key, &[]);
         core.cause = Some(key);
         core.send_text(key, &packet);
@@ -402,7 +401,7 @@ impl<A: Application> Hub<A> {
     /// The socket takes bytes again.
     pub fn writable(&mut self, key: Key) {
         let Some(connection) = self.core.connections.get_mut(key) else { return };
-        if connection.blocked && connection.format != Format::Polling {
+        if connection.blocked && !connection.format.polling {
             connection.blocked = false;
             if connection.dirty.is_none() && !connection.outbox.is_empty() {
                 connection.dirty = Some(Urgency::Bulk);

@@ -15,6 +15,7 @@ mod context;
 mod core;
 mod decide;
 mod deliver;
+mod encode;
 mod ends;
 mod fan_out;
 mod frame;

@@ -31,6 +31,9 @@ pub struct Limits {
     /// Nesting of the JSON in an event. Deeper is legal JSON, but kills clients whose parsers
     /// recurse (CPython stops near 1000).
     pub json_depth_max: u32,
+    /// Nesting of msgpack that is decoded at all; what is deeper ends the connection. Above
+    /// `json_depth_max`, so that whoever is a little too deep gets an answer.
+    pub msgpack_depth_max: u32,
     /// Packets for a namespace that the server made a socket leave are ignored for this long,
     /// since they may have been on their way; after it they are a protocol error.
     pub left_namespace_grace: Duration,
@@ -148,6 +151,7 @@ impl Default for Limits {
             encoded_bytes_max: 4_000_000,
             attachments_timeout: Duration::from_secs(30),
             json_depth_max: 512,
+            msgpack_depth_max: 4_096,
             left_namespace_grace: Duration::from_secs(30),
             upgrade_timeout: Duration::from_secs(10),
             allow_upgrades: true,

@@ -17,7 +17,6 @@ impl<D> Core<D> {
     pub(crate) fn open_connection(
         &mut self,
         transport: Transport,
-        format: Format,
         handshake: Handshake,
     ) -> (Key, SessionId) {
         let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
@@ -28,8 +27,9 @@ impl<D> Core<D> {
             message_bytes_max: limits.message_bytes_max,
         };
         let connection = Connection {
+            format: Format { polling: matches!(transport, Transport::Polling(_)), msgpack: false },
             transport: Some(transport),
-            format,
+            parser: None,
             decoder: Some(Decoder::new(Role::Server, decoder_limits)),
             heartbeat: Heartbeat::new(self.now, &self.heartbeat),
             outbox: Outbox::default(),

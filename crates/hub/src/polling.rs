@@ -13,7 +13,7 @@ use crate::application::{Application, Handshake};
 use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::core::{Core, millis};
 use crate::deliver::Urgency;
-use crate::frame::{Format, Load};
+use crate::frame::Load;
 use crate::hub::{Hub, Output};
 use crate::outbox::Outbox;
 use crate::reason::EndReason;
@@ -115,7 +115,7 @@ impl<A: Application> Hub<A> {
         let core = self.core();
         core.now = now;
         let transport = Transport::Polling(Polling::default());
-        let (key, session) = core.open_connection(transport, Format::Polling, handshake);
+        let (key, session) = core.open_connection(transport, handshake);
         let upgrades: &[&str] = if core.upgrades { &["websocket"] } else { &[] };
         let packet = core.open_packet(key, upgrades);
         if let Some(connection) = core.connections.get_mut(key) {
@@ -327,7 +327,7 @@ impl<D> Core<D> {
     fn session(&self, session: SessionId, eio_matches: bool) -> Result<Key, HandshakeError> {
         let found = self.sessions.get(&session).copied();
         let lives = |key: &Key| match self.connections.get(*key) {
-            Some(it) => it.stage == Stage::Open || it.format == Format::Polling,
+            Some(it) => it.stage == Stage::Open || it.format.polling,
             None => false,
         };
         match found.filter(lives) {
@@ -556,7 +556,7 @@ impl<D> Core<D> {
         };
         let Some(probe) = polling.probe else { return };
         let waiting = std::mem::replace(&mut connection.outbox, probe.out);
-        connection.format = Format::WebSocket;
+        connection.format.polling = false;
         connection.blocked = false;
         connection.progress = now;
         connection.heartbeat = relay_engineio::heartbeat::Heartbeat::new(now, &self.heartbeat);

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use relay_engineio::packet::{Packet as EnginePacket, decode_text};
-use relay_socketio::decoder::Decoder;
+use relay_socketio::decoder::{DecodeError, Decoder, DecoderLimits, Role};
 use relay_socketio::packet::{Args, Body, Packet};
+use relay_socketio::{Parser, msgpack};
 use relay_websocket::{Error as FrameError, Event as Frame, Opcode};
 
 use crate::application::{Answer, Application, Happening, Message, SocketKey};
@@ -108,6 +109,9 @@ impl<A: Application> Hub<A> {
             self.core().stats.packets_received.add(1);
             return self.tell(Some(key), Happening::Message { connection: key, message });
         }
+        if self.core().parser_of(key, message) == Some(Parser::Msgpack) {
+            return self.on_msgpack(key, message);
+        }
         let Some(connection) = self.core().connections.get_mut(key) else { return };
         let Some(mut decoder) = connection.decoder.take() else { return };
         let decoded = match message {
@@ -128,6 +132,27 @@ impl<A: Application> Hub<A> {
             && connection.stage == Stage::Open
         {
             connection.decoder = Some(decoder);
+        }
+    }
+
+    /// A packet of the msgpack parser is one binary message.
+    fn on_msgpack(&mut self, key: Key, message: Message<'_>) {
+        let limits = self.core().limits();
+        let decoder_limits = DecoderLimits {
+            attachments_max: limits.attachments_max,
+            message_bytes_max: limits.message_bytes_max,
+        };
+        let depth_max = limits.msgpack_depth_max;
+        let decoded = match message {
+            Message::Binary(data) => msgpack::decode(data, Role::Server, decoder_limits, depth_max),
+            Message::Text(_) => Err(DecodeError::Empty),
+        };
+        match decoded {
+            Ok(message) => {
+                self.core().stats.packets_received.add(1);
+                self.on_packet(key, message.packet());
+            }
+            Err(_) => self.core().end_connection(key, EndReason::ProtocolError),
         }
     }
 
@@ -192,6 +217,16 @@ impl<D> Core<D> {
         if let Some(connection) = self.connections.get_mut(key) {
             connection.heartbeat.on_packet(self.now, &self.heartbeat, is_pong);
         }
+    }
+
+    /// The parser of a connection, which its first message tells.
+    fn parser_of(&mut self, key: Key, message: Message<'_>) -> Option<Parser> {
+        let connection = self.connections.get_mut(key)?;
+        let is_binary = matches!(message, Message::Binary(_));
+        let first = Parser::of_first_message(is_binary);
+        let parser = *connection.parser.get_or_insert(first);
+        connection.format.msgpack = parser == Parser::Msgpack;
+        Some(parser)
     }
 
     fn attachments_awaited(&mut self, key: Key) {
