@@ -96,8 +96,10 @@ pub(crate) struct Connection {
     pub(crate) partial_since: u64,
     /// Bytes of partial messages charged to the memory budget.
     pub(crate) partial_bytes: usize,
-    /// When its socket last took bytes; meaningful while `blocked`.
+    /// When its socket last took a real amount of bytes; meaningful while `blocked`.
     pub(crate) progress: u64,
+    /// What it took since `progress`.
+    pub(crate) progress_bytes: usize,
     /// When its timer fires next; an entry of the timers with another time is stale.
     pub(crate) scheduled: u64,
 }
@@ -118,6 +120,17 @@ impl Connection {
     /// [`Self::deadline`], unless it stands still.
     pub(crate) fn running_deadline(&self) -> u64 {
         if self.held && self.stage == Stage::Open { NEVER } else { self.deadline }
+    }
+
+    /// Its socket took `n` bytes. Only a real amount, or all there is, counts as progress: a trickle
+    /// must not keep its senders waiting.
+    pub(crate) fn took(&mut self, n: usize, now: u64, receiver_progress_bytes: usize) {
+        self.progress_bytes = self.progress_bytes.saturating_add(n);
+        if self.outbox.is_empty() || self.progress_bytes >= receiver_progress_bytes {
+            self.progress = now;
+            self.progress_bytes = 0;
+            self.stalled = false;
+        }
     }
 
     /// It is not read from now on. Its time-outs stand still, for what it says cannot be heard.

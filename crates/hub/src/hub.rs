@@ -131,9 +131,7 @@ impl<A: Application> Hub<A> {
         let transport = Transport::WebSocket(decoder);
         let (key, _) = core.open_connection(transport, handshake);
         let packet = core.open_packet(key, &[]);
-        core.cause = Some(key);
         core.send_text(key, &packet);
-        core.cause = None;
         core.schedule(key);
         key
     }
@@ -352,15 +350,13 @@ impl<A: Application> Hub<A> {
         if core.is_polling(key) {
             return core.probe_wrote(key, n);
         }
+        let receiver_progress_bytes = core.limits().receiver_progress_bytes;
         let Some(connection) = core.connections.get_mut(key) else { return };
-        if n > 0 {
-            connection.progress = now;
-            connection.stalled = false;
-        }
         let mut outbox = std::mem::take(&mut connection.outbox);
         outbox.advance(n, |frame, counted| core.taken(frame, counted));
         let Some(connection) = core.connections.get_mut(key) else { return };
         connection.outbox = outbox;
+        connection.took(n, now, receiver_progress_bytes);
         if connection.stage == Stage::Closing && connection.outbox.is_empty() {
             if connection.close_received {
                 core.drop_connection(key);
@@ -385,6 +381,7 @@ impl<A: Application> Hub<A> {
         if !connection.blocked {
             connection.blocked = true;
             connection.progress = now;
+            connection.progress_bytes = 0;
         }
         let weight = connection.outbox.weight(entry);
         if weight as u64 > core.stats.outbox_bytes_peak.get() {

@@ -89,8 +89,11 @@ pub struct Limits {
     /// The part of a broadcast's receivers that may still wait for it before it weighs on its
     /// sender: one in this many.
     pub sender_window_share: u32,
-    /// A receiver whose socket took no byte for this long weighs on no sender any more.
+    /// A receiver whose socket took less than `receiver_progress_bytes` for this long weighs on no
+    /// sender any more.
     pub receiver_stall: Duration,
+    /// What a receiver that is behind must take to count as one that reads.
+    pub receiver_progress_bytes: usize,
     /// Broadcasts placed by one shard that some shard has not worked off.
     pub order_bytes_per_shard: usize,
     /// Sockets that the fan-out of broadcasts visits before others get a turn.
@@ -117,6 +120,8 @@ pub struct Limits {
     pub flush_rest_max: Duration,
     /// Kernel send buffer of one socket (`SO_SNDBUF`; the kernel doubles it for its bookkeeping).
     pub kernel_send_bytes: usize,
+    /// What the kernel takes for one socket beyond what it could send (`TCP_NOTSENT_LOWAT`).
+    pub kernel_unsent_bytes: u32,
     /// Pending connections of a listener.
     pub listen_backlog: u32,
     /// Time for the head of an HTTP request, and for the next one on a kept connection.
@@ -175,6 +180,7 @@ impl Default for Limits {
             sender_window_bytes: 1_000_000,
             sender_window_share: 8,
             receiver_stall: Duration::from_secs(5),
+            receiver_progress_bytes: 4_096,
             order_bytes_per_shard: 16_000_000,
             fan_out_slice: 512,
             fan_out_few: 64,
@@ -187,6 +193,7 @@ impl Default for Limits {
             flush_slice: Duration::from_micros(200),
             flush_rest_max: Duration::from_millis(1),
             kernel_send_bytes: 262_144,
+            kernel_unsent_bytes: 131_072,
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),
             http_head_bytes_max: 16_384,

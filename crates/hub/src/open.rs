@@ -42,6 +42,7 @@ impl<D> Core<D> {
             partial_since: NEVER,
             partial_bytes: 0,
             progress: self.now,
+            progress_bytes: 0,
             scheduled: NEVER,
             stage: Stage::Open,
             joined: self.raw,

@@ -82,6 +82,7 @@ fn socket(address: SocketAddr, limits: &Limits) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(limits.kernel_send_bytes)?;
+    socket.set_tcp_notsent_lowat(limits.kernel_unsent_bytes)?;
     Ok(socket)
 }
 
