@@ -137,6 +137,27 @@ impl<D> Context<'_, D> {
         self.core.broadcast(socket.namespace, broadcast, None, false)
     }
 
+    /// The same for a namespace by name; one that nobody is in has no receivers.
+    ///
+    /// # Errors
+    /// Our limits on a message.
+    pub fn broadcast_to(&mut self, namespace: &str, broadcast: Broadcast) -> Result<(), EmitError> {
+        let Some((namespace, shared)) = self.core.instance.namespaces().get(namespace) else {
+            return Ok(());
+        };
+        self.core.make_room_for(namespace);
+        self.core.namespaces[namespace].shared = Some(shared);
+        self.core.broadcast(namespace, broadcast, None, false)
+    }
+
+    /// A socket of this shard by its public id ([`SocketId::shard`] says which shard it is on).
+    #[must_use]
+    pub fn find(&self, namespace: &str, id: SocketId) -> Option<SocketKey> {
+        let namespace = self.core.instance.namespaces().find(namespace)?;
+        let key = self.core.namespaces.get(namespace)?.find(id)?;
+        Some(SocketKey { namespace, key })
+    }
+
     /// Broadcasts and collects the first argument of each receiver's acknowledgement; the outcome
     /// comes as [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
     ///

@@ -11,7 +11,7 @@ use crate::core::{Core, Timer, millis};
 use crate::encode::Outgoing;
 use crate::hub::Hub;
 use crate::id::SocketId;
-use crate::namespace::{Namespace, Socket};
+use crate::namespace::Socket;
 use crate::reason::EndReason;
 use crate::slots::Key;
 
@@ -154,9 +154,7 @@ impl<D> Core<D> {
         let (namespace, shared) = self.instance.namespaces().enter(name)?;
         // What was placed before is not for it.
         self.take_in();
-        if self.namespaces.len() <= namespace {
-            self.namespaces.resize_with(namespace + 1, Namespace::default);
-        }
+        self.make_room_for(namespace);
         let random = self.random();
         let shard = u8::try_from(self.shard).unwrap_or(u8::MAX);
         let it = &mut self.namespaces[namespace];

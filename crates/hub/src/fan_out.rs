@@ -82,10 +82,7 @@ impl<D> Core<D> {
         while let Some(node) = self.cursor.advance() {
             let Some(entry) = node.entry() else { continue };
             self.stamp += 1;
-            // A namespace that no socket of this shard ever joined has nobody here.
-            if self.namespaces.len() <= entry.namespace {
-                self.namespaces.resize_with(entry.namespace + 1, Namespace::default);
-            }
+            self.make_room_for(entry.namespace);
             if self.concerns_few(entry) {
                 let pending = Pending::new(node, self.stamp, Urgency::Direct);
                 self.deliver_to_few(pending);
@@ -102,6 +99,13 @@ impl<D> Core<D> {
             } else {
                 self.pending.push_front(pending);
             }
+        }
+    }
+
+    /// A namespace that no socket of this shard ever joined has nobody here.
+    pub(crate) fn make_room_for(&mut self, namespace: usize) {
+        if self.namespaces.len() <= namespace {
+            self.namespaces.resize_with(namespace + 1, Namespace::default);
         }
     }
 

@@ -86,6 +86,14 @@ impl Registry {
         self.lock().by_name.get(name).copied()
     }
 
+    /// The same with what the shards share of it.
+    pub(crate) fn get(&self, name: &str) -> Option<(usize, Arc<SharedNamespace>)> {
+        let places = self.lock();
+        let index = places.by_name.get(name).copied()?;
+        let place = places.places[index].as_ref()?;
+        Some((index, place.shared.clone()))
+    }
+
     /// Whether it exists for ever.
     pub(crate) fn is_static(&self, name: &str) -> bool {
         let places = self.lock();

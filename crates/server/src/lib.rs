@@ -1,7 +1,65 @@
-//! Runs hubs on threads and connects them to the network.
+//! A Socket.IO server for Rust: runs hubs on threads and connects them to the network.
 //!
-//! Owns listeners, HTTP until the 101, the sockets after it, and what passes between shards. Does
-//! not own protocols (they are sans-IO, below the hub) nor anything an application means.
+//! Owns listeners, HTTP, the sockets after the 101, and what passes between shards. Does not own
+//! protocols (they are sans-IO, below the hub) nor anything an application means.
+//!
+//! # A server in thirty lines
+//! An [`Application`](hub::Application) is asked who may join a namespace and told what clients
+//! say. There is one value of it per shard, used by that shard's thread alone, so it needs no lock.
+//! Arguments are JSON text, checked and otherwise as they were sent.
+//!
+//! ```no_run
+//! use relay_server::hub::{
+//!     Application, Audience, Broadcast, ConnectRequest, Context, Decision, Happening, Limits,
+//!     Packet,
+//! };
+//! use relay_server::{Config, Server, bind, instance};
+//!
+//! /// Whatever a client says in `chat`, all clients hear.
+//! struct Chat;
+//!
+//! impl Application for Chat {
+//!     type Data = ();
+//!
+//!     fn authorize(&mut self, _request: &ConnectRequest<'_>) -> Decision<()> {
+//!         Decision::Admit(())
+//!     }
+//!
+//!     fn handle(&mut self, cx: &mut Context<'_, ()>, happening: Happening<'_>) {
+//!         if let Happening::Event { socket, args, ack } = happening
+//!             && args.event_name().is("chat")
+//!         {
+//!             let packet = Packet::new(args.raw().as_bytes(), &[]);
+//!             let sent = cx.broadcast(socket, Broadcast::new(packet, Audience::all()));
+//!             if let Some(ack) = ack {
+//!                 let answer: &[u8] = if sent.is_ok() { b"[true]" } else { b"[false]" };
+//!                 let _ = cx.acknowledge(socket, ack, answer, &[]);
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (limits, shards) = (Limits::default(), 2);
+//! let listeners = bind(None, 3000, shards, &limits)?;
+//! let instance = instance(limits, &["/"], shards)?;
+//! let config = Config::new("/socket.io/", instance);
+//! let server = Server::start(config, listeners, |_shard, _handle| Chat)?;
+//! println!("listening on {}", server.address());
+//! std::thread::park();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Stock clients of any language connect to it by long-polling, the upgrade or WebSocket, with the
+//! default or the msgpack parser. What else there is:
+//! - [`Decision::Later`](hub::Decision::Later) and [`Handle::decide`] for a decision that takes its
+//!   time, such as a token check over the network;
+//! - [`Application::offers`](hub::Application::offers) for namespaces that come and go;
+//! - [`Handle::call`] to emit, join or disconnect from any thread;
+//! - [`Config`] for CORS, the origins of WebSockets, a cookie, who may begin a session, and HTTP of
+//!   one's own beside the protocol;
+//! - [`Limits`](hub::Limits) for every bound.
 
 mod bundle;
 mod compress;
@@ -24,6 +82,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
+
+pub use relay_hub as hub;
 
 pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
 pub use cors::{Cors, CorsError, CorsOptions, Origin};
