@@ -1,6 +1,6 @@
 //! How sockets and connections end, and who must end when too much is held.
 
-use relay_websocket::{Opcode, write_close, write_frame};
+use relay_websocket::{CloseFrame, Opcode, write_close, write_frame};
 
 use crate::acks::Outcome;
 use crate::application::SocketKey;
@@ -104,8 +104,13 @@ impl<D> Core<D> {
         self.end_connection_with(key, reason, None);
     }
 
-    /// The same; the peer's own close code is sent back to it.
-    pub(crate) fn end_connection_with(&mut self, key: Key, reason: EndReason, echo: Option<u16>) {
+    /// The same; what the peer's own close frame said is sent back to it.
+    pub(crate) fn end_connection_with(
+        &mut self,
+        key: Key,
+        reason: EndReason,
+        echo: Option<CloseFrame<'_>>,
+    ) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if connection.stage == Stage::Closing {
             return;
@@ -121,15 +126,18 @@ impl<D> Core<D> {
         match reason.end().wire {
             _ if self.is_polling(key) => self.end_polling(key, reason),
             WireEnd::Abort | WireEnd::Namespace => self.drop_connection(key),
-            WireEnd::Close(code) => self.close(key, code.or(echo)),
+            WireEnd::Close(code) => {
+                let own = code.map(|code| CloseFrame { code, reason: "" });
+                self.close(key, own.or(echo));
+            }
         }
     }
 
-    fn close(&mut self, key: Key, code: Option<u16>) {
+    fn close(&mut self, key: Key, frame: Option<CloseFrame<'_>>) {
         // What it sends is void from now on, but its end must be seen.
         self.read_again(key);
         let mut bytes = Vec::with_capacity(4);
-        write_close(&mut bytes, code, "");
+        write_close(&mut bytes, frame.map(|it| it.code), frame.map_or("", |it| it.reason));
         let frame = self.frame(bytes, 1, Load::new());
         self.send(key, frame, false);
         let until = self.now + millis(self.limits().close_timeout);

@@ -172,11 +172,28 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
-    /// Ends all connections: the instance is stopping.
-    pub fn shut_down(&mut self, now: u64) {
+    /// Open connections, those that are closing included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.core.connections.len()
+    }
+
+    /// Whether something waits to be taken by [`Self::output`] or to be written.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        let core = &self.core;
+        !(core.outputs.is_empty() && core.fresh.is_empty() && core.bulk.is_empty())
+    }
+
+    /// Ends up to `count` connections: the instance is stopping. Clients come back by themselves.
+    pub fn shut_down(&mut self, now: u64, count: usize) {
+        if count == 0 {
+            return;
+        }
         self.core.now = now;
-        let all: Vec<_> = self.core.connections.iter().map(|(key, _)| key).collect();
-        for key in all {
+        let open = self.core.connections.iter().filter(|(_, it)| it.stage == Stage::Open);
+        let some: Vec<_> = open.map(|(key, _)| key).take(count).collect();
+        for key in some {
             self.core.end_connection(key, EndReason::ServerShuttingDown);
         }
         self.settle();

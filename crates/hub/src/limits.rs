@@ -126,6 +126,8 @@ pub struct Limits {
     pub listen_backlog: u32,
     /// Time for the head of an HTTP request, and for the next one on a kept connection.
     pub http_head_timeout: Duration,
+    /// Time for the body of an HTTP request, from its head to its last byte.
+    pub http_body_timeout: Duration,
     /// Bytes of the head of an HTTP request.
     pub http_head_bytes_max: usize,
     /// Header fields of an HTTP request.
@@ -196,6 +198,7 @@ impl Default for Limits {
             kernel_unsent_bytes: 131_072,
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),
+            http_body_timeout: Duration::from_secs(30),
             http_head_bytes_max: 16_384,
             http_headers_max: 100,
             reserved_descriptors: 64,

@@ -233,6 +233,7 @@ impl<A: Application> Hub<A> {
         if is_get && let Some(connection) = core.connections.get_mut(key) {
             // It may be closing already: what is left waits for another GET.
             connection.blocked = true;
+            core.schedule(key);
         }
         if is_get || is_post {
             core.end_connection(key, EndReason::TransportError);

@@ -73,9 +73,8 @@ impl<A: Application> Hub<A> {
             Frame::Ping(data) => self.core().send_ws(key, Opcode::Pong, data),
             Frame::Pong(_) => {}
             Frame::Close(close) => {
-                let code = close.map(|close| close.code);
                 self.core().close_received(key);
-                self.core().end_connection_with(key, EndReason::TransportClose, code);
+                self.core().end_connection_with(key, EndReason::TransportClose, close);
             }
         }
     }

@@ -77,6 +77,7 @@ fn run() -> Result<(), Vec<String>> {
         started: Instant::now(),
         process: Process::new(),
         instance,
+        watch: server.watch(),
         server: stats,
         hubs: server.hubs().to_vec(),
         gateways,
@@ -92,6 +93,12 @@ fn run() -> Result<(), Vec<String>> {
     );
     say(&format!("memory for what clients make it hold: {budget}"));
     let _ = signals.forever().next();
-    server.stop();
+    say("stopping; a second signal ends at once");
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::process::exit(1);
+        }
+    });
+    server.drain(settings.drain);
     Ok(())
 }

@@ -8,6 +8,7 @@ mod definitions;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
 use relay_hub::Stats;
+use relay_server::Watch;
 
 use crate::process::Figures;
 use crate::routes::Sources;
@@ -33,6 +34,8 @@ enum Value {
     Hubs(fn(&Stats) -> u64),
     /// The operating system tells.
     Process(fn(&Figures) -> f64),
+    /// The server tells how it is.
+    Watch(fn(&Watch) -> f64),
     /// One for each combination of labels that occurred.
     Labelled(fn(&Sources) -> Vec<Series>),
 }
@@ -65,6 +68,7 @@ fn family(it: &Definition, sources: &Sources, figures: &Figures) -> MetricFamily
         Value::Instance(read) => one(read(sources) as f64),
         Value::Hubs(read) => one(sources.hubs.iter().map(|hub| read(hub)).sum::<u64>() as f64),
         Value::Process(read) => one(read(figures)),
+        Value::Watch(read) => one(read(&sources.watch)),
         Value::Labelled(read) => read(sources),
     };
     let mut family = MetricFamily::default();
@@ -98,14 +102,15 @@ fn metric(kind: MetricType, series: Series) -> Metric {
 #[cfg(test)]
 mod tests {
     use std::collections::{HashMap, HashSet};
+    use std::net::Ipv4Addr;
     use std::sync::Arc;
     use std::time::Instant;
 
     use prometheus::core::Desc;
     use prometheus::proto::MetricType;
-    use relay_gateway::{GatewayStats, NAMESPACES, TypeNames};
+    use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
     use relay_hub::{Instance, Limits, Stats};
-    use relay_server::ServerStats;
+    use relay_server::{Config, Server, ServerStats, bind};
 
     use super::definitions::{ALL, pairs};
     use super::text;
@@ -122,11 +127,20 @@ mod tests {
             hub.deliveries.set(count);
             hub.ends[0].set(count);
         }
+        let instance = Instance::new(Limits::default(), &NAMESPACES, 2, 0);
+        let listeners = bind(Some(Ipv4Addr::LOCALHOST.into()), 0, 2, instance.limits()).unwrap();
+        let config = Config::new("/socket.io/", instance.clone());
+        let made = gateways.clone();
+        let server = Server::start(config, listeners, |it, _| Gateway::new(made[it].clone()));
+        let server = server.unwrap();
+        let watch = server.watch();
+        server.stop();
         Sources {
+            watch,
             name: String::new(),
             started: Instant::now(),
             process: Process::new(),
-            instance: Instance::new(Limits::default(), &NAMESPACES, 2, 0),
+            instance,
             server: Arc::new(ServerStats::default()),
             hubs,
             gateways,

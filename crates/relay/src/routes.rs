@@ -1,11 +1,15 @@
-//! `/health` and `/metrics`.
+//! `/health`, `/live`, `/ready` and `/metrics`.
+//!
+//! `/live` says whether every shard runs: if not, the process is to be replaced. `/ready` says
+//! whether new sessions are welcome: not while the server ends. `/health` is for people and for
+//! what exists already: it is 200 as long as there is an answer at all, with some facts.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use relay_gateway::GatewayStats;
 use relay_hub::{Instance, Stats};
-use relay_server::{HttpRequest, HttpResponse, ServerStats};
+use relay_server::{HttpRequest, HttpResponse, ServerStats, Watch};
 
 use crate::metrics;
 use crate::process::Process;
@@ -20,6 +24,8 @@ pub struct Sources {
     pub process: Process,
     /// Bounds and memory.
     pub instance: Arc<Instance>,
+    /// How the server is.
+    pub watch: Watch,
     /// The server's counters.
     pub server: Arc<ServerStats>,
     /// One per shard.
@@ -39,6 +45,8 @@ impl Sources {
                 body: self.health(),
             }),
             "/metrics" => Some(self.metrics()),
+            "/live" => Some(plain(self.watch.is_live())),
+            "/ready" => Some(plain(self.watch.is_ready())),
             _ => None,
         }
     }
@@ -66,6 +74,12 @@ impl Sources {
             }
         }
     }
+}
+
+/// An answer for machines that look at the status alone.
+fn plain(is_so: bool) -> HttpResponse {
+    let (status, body) = if is_so { (200, "ok\n") } else { (503, "no\n") };
+    HttpResponse { status, content_type: "text/plain; charset=utf-8", body: body.to_owned() }
 }
 
 /// For a JSON string: no quote, backslash or control character gets through.

@@ -5,8 +5,9 @@
 //! checked all the same.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use relay_server::Cors;
+use relay_server::{Cors, Drain};
 
 /// Settings whose feature is not there yet: naming one is an error, never a silent no.
 const NOT_YET: [(&str, &str); 4] = [
@@ -24,6 +25,19 @@ const NOT_YET_EXACT: [(&str, &str); 5] = [
 ];
 const WEBRTC: &str = "WebRTC signalling";
 
+/// Within the 30 s that Kubernetes and systemd's users give a process; a load balancer that asks
+/// `/ready` needs a `DRAIN_DELAY` of its own choosing.
+const DRAIN: Drain = Drain {
+    delay: Duration::ZERO,
+    window: Duration::from_secs(2),
+    deadline: Duration::from_secs(25),
+};
+
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok()?;
+    (0.0..=86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
 /// The settings of one instance.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -37,6 +51,8 @@ pub struct Settings {
     pub instance: String,
     /// `CORS_ORIGIN`, `CORS_METHODS`, `CORS_CREDENTIALS`: pages of any origin by default.
     pub cors: Option<Cors>,
+    /// `DRAIN_DELAY`, `DRAIN_WINDOW`, `DRAIN_DEADLINE`: how it ends when it is told to.
+    pub drain: Drain,
 }
 
 impl Settings {
@@ -52,6 +68,7 @@ impl Settings {
             shards: cores.min(256),
             instance: display_name(),
             cors: None,
+            drain: DRAIN,
         };
         let mut cors = [None, None, None];
         let mut wrong = Vec::new();
@@ -74,6 +91,12 @@ impl Settings {
                     Ok(shards @ 1..=256) => settings.shards = shards,
                     _ => wrong.push(found("a number from 1 to 256 is accepted")),
                 },
+                "DRAIN_DELAY" | "DRAIN_WINDOW" | "DRAIN_DEADLINE" => match seconds(&value) {
+                    Some(time) if name == "DRAIN_DELAY" => settings.drain.delay = time,
+                    Some(time) if name == "DRAIN_WINDOW" => settings.drain.window = time,
+                    Some(time) => settings.drain.deadline = time,
+                    None => wrong.push(found("seconds from 0 to 86400 are accepted, such as 2.5")),
+                },
                 "CORS_ORIGIN" => cors[0] = Some(value),
                 "CORS_METHODS" => cors[1] = Some(value),
                 "CORS_CREDENTIALS" => cors[2] = Some(value),
@@ -90,6 +113,11 @@ impl Settings {
         match Cors::from_settings(origin.as_deref(), methods.as_deref(), credentials.as_deref()) {
             Ok(cors) => settings.cors = cors,
             Err(errors) => wrong.extend(errors),
+        }
+        if settings.drain.delay + settings.drain.window > settings.drain.deadline {
+            wrong.push(
+                "DRAIN_DEADLINE: it must leave time for DRAIN_DELAY and DRAIN_WINDOW".to_owned(),
+            );
         }
         wrong.sort();
         if wrong.is_empty() { Ok(settings) } else { Err(wrong) }

@@ -61,11 +61,14 @@
 //!   one's own beside the protocol;
 //! - [`Limits`](hub::Limits) for every bound.
 
+mod answer;
+mod body;
 mod bundle;
 mod compress;
 mod cookie;
 mod cors;
 mod descriptors;
+mod drain;
 mod flush;
 mod handle;
 mod http;
@@ -73,13 +76,16 @@ mod inputs;
 mod listen;
 mod mailbox;
 mod polling;
+mod pulse;
 mod shard;
+mod upgrade;
+mod visit;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
 
@@ -88,13 +94,16 @@ pub use relay_hub as hub;
 pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
 pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;
+pub use drain::Drain;
 pub use handle::{Busy, Handle};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use listen::{ListenError, bind};
 pub use relay_engineio::handshake::Enabled;
 
+use drain::{DrainCell, Draining};
 use handle::Calls;
 use mailbox::Mailbox;
+use pulse::Pulse;
 
 /// Answers plain HTTP requests that are not the protocol's. Called on a shard's thread: it must
 /// not block. `None` is a 404.
@@ -181,13 +190,21 @@ pub(crate) struct Shared {
     pub(crate) requests: AtomicU64,
     pub(crate) stats: Arc<ServerStats>,
     pub(crate) mailboxes: Vec<Mailbox>,
-    pub(crate) stopping: AtomicBool,
+    pub(crate) draining: DrainCell,
+    /// Somebody was told that this instance goes away.
+    pub(crate) leaving: AtomicBool,
+    pub(crate) pulses: Vec<Pulse>,
     pub(crate) started: Instant,
 }
 
 impl Shared {
     pub(crate) fn limits(&self) -> &Limits {
         self.instance.limits()
+    }
+
+    /// Whether new sessions are refused because the server ends.
+    pub(crate) fn refuses(&self) -> bool {
+        self.draining.get().is_some_and(|draining| draining.refuses(self.now()))
     }
 
     /// Milliseconds since the server started: the clock of all shards.
@@ -242,7 +259,9 @@ impl Server {
             requests: AtomicU64::new(0),
             stats: config.stats,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
-            stopping: AtomicBool::new(false),
+            draining: DrainCell::new(),
+            leaving: AtomicBool::new(false),
+            pulses: (0..shards).map(|_| Pulse::default()).collect(),
             started: Instant::now(),
         });
         let calls = (0..shards).map(|_| Calls::default()).collect();
@@ -279,14 +298,58 @@ impl Server {
         &self.hubs
     }
 
+    /// What others ask about the server.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch { shared: self.shared.clone() }
+    }
+
     /// Closes every connection and ends the threads; returns when they are gone.
     pub fn stop(self) {
-        self.shared.stopping.store(true, Ordering::SeqCst);
+        let deadline = self.shared.limits().close_timeout;
+        self.drain(Drain::at_once(deadline));
+    }
+
+    /// Ends the server in steps; returns when its threads are gone. Requests of live sessions are
+    /// served and outboxes written to the end; no socket is told to disconnect, so that clients
+    /// come back, to another instance or to the next one.
+    pub fn drain(self, drain: Drain) {
+        self.shared.leaving.store(true, Ordering::SeqCst);
+        let _ = self.shared.draining.set(Draining::new(self.shared.now(), drain));
         for mailbox in &self.shared.mailboxes {
             mailbox.wake();
         }
         for thread in self.threads {
             let _ = thread.join();
         }
+    }
+}
+
+/// How a server is, for whoever asks, on any thread.
+#[derive(Clone)]
+pub struct Watch {
+    shared: Arc<Shared>,
+}
+
+impl Watch {
+    /// Whether every shard has finished a pass within the last five seconds.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        let now = self.shared.now();
+        !self.shared.pulses.iter().any(|pulse| pulse.is_stuck(now))
+    }
+
+    /// Whether new sessions are welcome: not once the server has begun to end.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.shared.leaving.load(Ordering::SeqCst) && self.is_live()
+    }
+
+    /// The longest pass of any shard in the last ten to twenty seconds.
+    #[must_use]
+    pub fn pass_lag_max(&self) -> Duration {
+        let now = self.shared.now();
+        let micros = self.shared.pulses.iter().map(|pulse| pulse.longest_micros(now)).max();
+        Duration::from_micros(micros.unwrap_or(0))
     }
 }

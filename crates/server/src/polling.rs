@@ -4,19 +4,21 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
 use relay_engineio::handshake::HandshakeError;
 use relay_engineio::sid::SessionId;
 use relay_hub::{Handshake, Reply, Request as Asked};
 use tokio::sync::oneshot;
 
 use crate::Shared;
+use crate::answer::{Answer, bare, last, refusal, response};
+use crate::body::{BodyError, whole};
 use crate::compress::{self, Encoding};
-use crate::http::{Answer, Door, Upgraded, refusal, response};
+use crate::http::{Door, Upgraded};
 use crate::mailbox::{Input, Mailbox};
 
 /// Larger bodies are compressed on another thread.
@@ -27,13 +29,46 @@ fn owner(shared: &Shared, session: SessionId) -> Option<&Mailbox> {
     shared.mailboxes.get(usize::from(session.shard()))
 }
 
+/// What of a request shapes its answer.
+struct Asker {
+    encoding: Option<Encoding>,
+    /// A browser that takes some answers for an attack, unless it is told otherwise.
+    is_explorer: bool,
+}
+
+impl Asker {
+    fn new(headers: &HeaderMap) -> Self {
+        let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+        let has = |word: &[u8]| agent.windows(word.len()).any(|part| part == word);
+        Self {
+            encoding: compress::negotiate(headers),
+            is_explorer: has(b";MSIE") || has(b"Trident/"),
+        }
+    }
+
+    /// A 200 of a session: nobody may keep it.
+    fn answer(&self, content_type: &'static str, body: Bytes) -> Answer {
+        let mut answer = response(200, content_type, body);
+        let fields = answer.headers_mut();
+        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.is_explorer {
+            fields.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("0"));
+        }
+        answer
+    }
+
+    fn payload(&self, body: Bytes) -> Answer {
+        self.answer("text/plain; charset=UTF-8", body)
+    }
+}
+
 /// Opens a session on this shard and answers with its open packet.
-pub(crate) async fn open(door: &Door, address: IpAddr) -> Answer {
+pub(crate) async fn open(door: &Door, address: IpAddr, headers: &HeaderMap) -> Answer {
     let (answer, opened) = oneshot::channel();
     let handshake = Handshake { address };
     door.shared.mailboxes[door.shard].push_input(Input::Open { handshake, answer });
     let Ok((session, packet)) = opened.await else { return stopped() };
-    let mut answer = payload(packet.into(), None);
+    let mut answer = Asker::new(headers).payload(packet.into());
     if let Some(cookie) = &door.shared.cookie {
         answer.headers_mut().insert(header::SET_COOKIE, cookie.header_value(&session));
     }
@@ -83,47 +118,57 @@ pub(crate) async fn request(
     door: Rc<Door>,
     session: SessionId,
     eio_matches: bool,
-    request: Request<Incoming>,
+    head: Parts,
+    body: &mut Incoming,
 ) -> Answer {
     let shared = door.shared.clone();
     let Some(mailbox) = owner(&shared, session) else {
         return refusal(HandshakeError::SessionIdUnknown, false);
     };
-    let asked = match *request.method() {
+    let asked = match head.method {
         Method::GET => Asked::Get,
-        Method::POST if is_binary(request.headers()) => Asked::BinaryPost,
+        Method::POST if is_binary(&head.headers) => Asked::BinaryPost,
         Method::POST => Asked::Post,
         _ => Asked::Other,
     };
-    let encoding = compress::negotiate(request.headers());
+    let asker = Asker::new(&head.headers);
+    // It may wait for long: what is not needed any more is not kept.
+    drop(head);
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let (answer, mut answered) = oneshot::channel();
     door.requests.set(door.requests.get() + 1);
     let mut carried = Carried { door, session, number, answered: false };
     mailbox.push_input(Input::Request { session, eio_matches, number, request: asked, answer });
     let reply = if asked == Asked::Post {
-        let body = whole(request.into_body(), shared.limits().payload_bytes_max);
+        let limits = shared.limits();
+        let body = whole(body, limits.payload_bytes_max, limits.http_body_timeout);
         let body = tokio::select! {
             biased;
             // Refused already: nobody waits for its body.
             reply = &mut answered => {
                 carried.answered = true;
-                return reply_to(reply, &shared, encoding).await;
+                return reply_to(reply, &shared, &asker).await;
             }
             body = body => body,
         };
-        match body {
-            Ok(body) => mailbox.push_input(Input::Body { session, number, body }),
-            // The client went away in the middle.
-            Err(_) => return response(400, "text/html", ""),
-        }
+        let body = match body {
+            Ok(body) => Some(body),
+            Err(BodyError::TooLarge) => None,
+            Err(BodyError::TimedOut) => {
+                shared.stats.http_errors.fetch_add(1, Ordering::Relaxed);
+                return last(StatusCode::REQUEST_TIMEOUT);
+            }
+            // Nobody is there to be answered.
+            Err(BodyError::Broken) => return last(StatusCode::BAD_REQUEST),
+        };
+        mailbox.push_input(Input::Body { session, number, body });
         answered.await
     } else {
         answered.await
     };
     carried.answered = true;
     drop(carried);
-    reply_to(reply, &shared, encoding).await
+    reply_to(reply, &shared, &asker).await
 }
 
 /// The stock server compares the whole value.
@@ -132,52 +177,28 @@ fn is_binary(headers: &HeaderMap) -> bool {
     content_type == Some(b"application/octet-stream")
 }
 
-/// A body, counted as it streams; `None` if it is larger than `bytes_max`.
-async fn whole(mut body: Incoming, bytes_max: usize) -> Result<Option<Bytes>, hyper::Error> {
-    let mut first = Bytes::new();
-    // Most bodies come in one piece, which is not copied.
-    let mut all: Option<BytesMut> = None;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        let before = all.as_ref().map_or(first.len(), BytesMut::len);
-        if before + data.len() > bytes_max {
-            return Ok(None);
-        }
-        match &mut all {
-            Some(all) => all.extend_from_slice(&data),
-            None if first.is_empty() => first = data,
-            None => {
-                let all = all.insert(BytesMut::from(&first[..]));
-                all.extend_from_slice(&data);
-            }
-        }
-    }
-    Ok(Some(all.map_or(first, BytesMut::freeze)))
-}
-
 async fn reply_to(
     reply: Result<Reply, oneshot::error::RecvError>,
     shared: &Shared,
-    encoding: Option<Encoding>,
+    asker: &Asker,
 ) -> Answer {
     match reply {
-        Ok(Reply::Payload(body)) => match encoding {
+        Ok(Reply::Payload(body)) => match asker.encoding {
             Some(encoding) if shared.compression && body.len() >= compress::THRESHOLD_BYTES => {
-                let body = compressed(encoding, body).await;
-                payload(body.into(), Some(encoding))
+                let mut answer = asker.payload(compressed(encoding, body).await.into());
+                let fields = answer.headers_mut();
+                fields.insert(header::CONTENT_ENCODING, encoding.header_value());
+                answer
             }
-            _ => payload(body.into(), None),
+            _ => asker.payload(body.into()),
         },
-        Ok(Reply::Done) => response(200, "text/html", "ok"),
+        Ok(Reply::Done) => asker.answer("text/html", Bytes::from_static(b"ok")),
         Ok(Reply::Refused(error)) => {
             shared.stats.refused[usize::from(error.code())].fetch_add(1, Ordering::Relaxed);
             refusal(error, false)
         }
         Ok(Reply::Bare(status)) => {
-            let mut bare = Response::new(Full::default());
-            *bare.status_mut() =
-                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            bare
+            bare(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         }
         Err(_) => stopped(),
     }
@@ -189,16 +210,6 @@ async fn compressed(encoding: Encoding, body: Vec<u8>) -> Vec<u8> {
     }
     let work = tokio::task::spawn_blocking(move || compress::compress(encoding, &body));
     work.await.unwrap_or_default()
-}
-
-fn payload(body: Bytes, encoding: Option<Encoding>) -> Answer {
-    let mut answer = response(200, "text/plain; charset=UTF-8", body);
-    let fields = answer.headers_mut();
-    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(encoding) = encoding {
-        fields.insert(header::CONTENT_ENCODING, encoding.header_value());
-    }
-    answer
 }
 
 /// The server ends: whoever asks again finds another one, or none.

@@ -25,8 +25,12 @@ use crate::handle::Calls;
 use crate::http::{Door, OpenSlot, Upgraded, serve};
 use crate::inputs::Requests;
 
-/// A shard without deadlines looks up once an hour all the same.
-const LONGEST_SLEEP_MS: u64 = 3_600_000;
+/// A shard without deadlines looks up once a second all the same: whoever watches it can tell that
+/// it is idle from that it is stuck.
+const LONGEST_SLEEP_MS: u64 = 1_000;
+
+/// While it is drained it looks up this often.
+const DRAIN_STEP_MS: u64 = 20;
 
 /// A shard that looks up so much later than it meant to was stopped, or starved.
 const STALL_MS: u64 = 500;
@@ -67,6 +71,8 @@ pub(crate) struct Shard<A: Application> {
     pub(crate) index: usize,
     pub(crate) requests: Requests,
     pub(crate) calls: Arc<[Calls<A>]>,
+    /// Connections when the server began to close them.
+    draining_from: Option<usize>,
     /// When this shard meant to look up next; much later it was stopped meanwhile.
     planned: u64,
     /// Until when what arrived during a stall may not have been read yet.
@@ -128,6 +134,7 @@ fn try_run<A: Application + 'static>(
             index,
             requests: Requests::default(),
             calls,
+            draining_from: None,
             planned: u64::MAX,
             late_until: 0,
             hub,
@@ -180,15 +187,14 @@ async fn accept(door: Rc<Door>, listener: TcpListener) {
 
 impl<A: Application> Shard<A> {
     async fn run(mut self) -> io::Result<()> {
-        let mut stop_at: Option<Instant> = None;
         loop {
-            if stop_at.is_none() && self.shared.stopping.load(Ordering::SeqCst) {
-                stop_at = Some(Instant::now() + self.shared.limits().close_timeout);
-                let now = self.shared.now();
-                self.hub.borrow_mut().shut_down(now);
-            }
+            let started = Instant::now();
             let more = self.pass()?;
-            if stop_at.is_some_and(|at| self.is_done() || Instant::now() >= at) {
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.shared.pulses[self.index].passed(self.shared.now(), micros);
+            if self.drained() {
+                // The last answers are written by tasks that this one must not outrun.
+                tokio::time::sleep(Duration::from_millis(DRAIN_STEP_MS)).await;
                 return Ok(());
             }
             if more {
@@ -203,7 +209,11 @@ impl<A: Application> Shard<A> {
     async fn wait(&mut self) -> io::Result<()> {
         let now = self.shared.now();
         let due = self.hub.borrow().deadline().map(|due| due.saturating_sub(now));
-        let due = due.unwrap_or(u64::MAX).min(LONGEST_SLEEP_MS);
+        let longest = match self.shared.draining.get() {
+            Some(_) => DRAIN_STEP_MS,
+            None => LONGEST_SLEEP_MS,
+        };
+        let due = due.unwrap_or(u64::MAX).min(longest);
         self.planned = now + due;
         let due = Duration::from_millis(due);
         tokio::select! {
@@ -214,9 +224,27 @@ impl<A: Application> Shard<A> {
         Ok(())
     }
 
-    /// Whether all connections are closed and all requests answered.
-    fn is_done(&self) -> bool {
-        self.open == 0 && self.requests.waiting.is_empty() && self.door.requests.get() == 0
+    /// Closes what is due while the server ends; whether this shard has nothing left to do.
+    fn drained(&mut self) -> bool {
+        let Some(draining) = self.shared.draining.get() else { return false };
+        let now = self.shared.now();
+        if !draining.refuses(now) {
+            return false;
+        }
+        let hub = &mut *self.hub.borrow_mut();
+        let open = usize::try_from(hub.stats().connections.get()).unwrap_or(usize::MAX);
+        let all = *self.draining_from.get_or_insert(open);
+        let excess = open.saturating_sub(draining.may_be_open(now, all));
+        hub.shut_down(now, excess);
+        if now >= draining.cut_at {
+            return true;
+        }
+        let idle = self.open == 0 && self.rest.is_empty() && self.requests.waiting.is_empty();
+        draining.may_be_open(now, all) == 0
+            && idle
+            && hub.connections() == 0
+            && !hub.has_output()
+            && self.door.requests.get() == 0
     }
 
     /// Whether the process was stopped just now, so that HTTP connections were not read yet.

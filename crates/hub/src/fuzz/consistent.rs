@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use relay_socketio::decoder::Decoder;
 
-use crate::connection::{Stage, Transport};
+use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::core::millis;
 use crate::deliver::QUEUE_ENTRY_BYTES;
-use crate::{Application, Hub};
+use crate::{Application, Hub, Key};
 
 impl<A: Application> Hub<A> {
     /// Panics unless counts, timers, queues and the memory that is charged agree with each other.
@@ -34,24 +34,17 @@ impl<A: Application> Hub<A> {
             // What is overdue only because bytes were not read yet is looked at again at once.
             let due = connection.next_deadline(stall_ms).max(core.now + 1);
             assert!(connection.scheduled <= due, "{key:?} is not looked at in time");
-            let transport = connection.transport.as_ref();
-            let partial = transport.map(Transport::buffered_bytes);
-            assert!(!is_open || partial.is_some(), "the transport of {key:?}");
-            let pending = connection.decoder.as_ref().map(Decoder::pending_bytes);
-            let partial = partial.unwrap_or(0) + pending.unwrap_or(0);
-            assert_eq!(connection.partial_bytes, partial, "what {key:?} holds");
-            if let Some(Transport::Polling(polling)) = transport {
-                assert_eq!(connection.blocked, polling.get.is_none(), "{key:?} and its GET");
-                assert!(connection.held || polling.post_held.is_none(), "{key:?} and its POST");
-                if let Some(out) = polling.probe_outbox() {
-                    probes += 1;
-                    bytes += out.len() * QUEUE_ENTRY_BYTES;
-                    frames.extend(out.frames().map(|it| (it.serial(), it.bytes().len())));
-                    assert!(out.is_empty() || connection.dirty.is_some(), "{key:?}, who probes");
-                }
-            } else {
-                assert!(is_open || partial == 0, "{key:?} holds what it will not read");
+            assert_transport(key, connection);
+            if let Some(Transport::Polling(polling)) = &connection.transport
+                && let Some(out) = polling.probe_outbox()
+            {
+                probes += 1;
+                bytes += out.len() * QUEUE_ENTRY_BYTES;
+                frames.extend(out.frames().map(|frame| (frame.serial(), frame.bytes().len())));
             }
+            let heartbeat = &connection.heartbeat;
+            let runs = heartbeat.is_awaiting() && heartbeat.deadline() != NEVER;
+            assert!(!is_open || !connection.held || !runs, "the time of {key:?}, who is not read");
             assert_eq!(is_open, connection.decoder.is_some(), "the decoder of {key:?}");
             assert!(is_open || connection.sockets.is_empty(), "sockets of {key:?} have ended");
         }
@@ -86,4 +79,21 @@ impl<A: Application> Hub<A> {
     pub fn outbox_bytes(&self) -> usize {
         self.core.connections.iter().map(|(_, it)| it.outbox.bytes()).sum()
     }
+}
+
+/// What a connection's transport holds, and what waits in it.
+fn assert_transport(key: Key, connection: &Connection) {
+    let is_open = connection.stage == Stage::Open;
+    let transport = connection.transport.as_ref();
+    assert!(!is_open || transport.is_some(), "the transport of {key:?}");
+    let partial = transport.map_or(0, Transport::buffered_bytes)
+        + connection.decoder.as_ref().map_or(0, Decoder::pending_bytes);
+    assert_eq!(connection.partial_bytes, partial, "what {key:?} holds");
+    let Some(Transport::Polling(polling)) = transport else {
+        return assert!(is_open || partial == 0, "{key:?} holds what it will not read");
+    };
+    assert_eq!(connection.blocked, polling.get.is_none(), "{key:?} and its GET");
+    assert!(connection.held || polling.post_held.is_none(), "{key:?} and its POST");
+    let is_known = polling.probe_outbox().is_none_or(crate::Outbox::is_empty);
+    assert!(is_known || connection.dirty.is_some(), "{key:?}, whose WebSocket probes");
 }

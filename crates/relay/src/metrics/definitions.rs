@@ -47,6 +47,36 @@ const HUB: &[Definition] = &[
         "Engine.IO connections opened.",
         Value::Hubs(|it| it.connections_opened.get()),
     ),
+    counter(
+        "relay_probes_total",
+        "WebSockets that asked to take a polling session over.",
+        Value::Hubs(|it| it.probes.get()),
+    ),
+    counter(
+        "relay_probes_failed_total",
+        "WebSockets that asked to take a polling session over and did not.",
+        Value::Hubs(|it| it.probes_failed.get()),
+    ),
+    counter(
+        "relay_upgrades_total",
+        "Sessions that went from polling to WebSocket.",
+        Value::Hubs(|it| it.upgrades.get()),
+    ),
+    gauge(
+        "relay_namespaces",
+        "Namespaces that exist now.",
+        Value::Instance(|it| it.instance.namespace_count() as u64),
+    ),
+    gauge(
+        "relay_decisions",
+        "CONNECTs that the application has yet to decide on.",
+        Value::Hubs(|it| it.decisions.get()),
+    ),
+    counter(
+        "relay_decisions_overdue_total",
+        "CONNECTs refused because the application did not decide in time.",
+        Value::Hubs(|it| it.decisions_overdue.get()),
+    ),
     gauge("relay_sockets", "Sockets now in any namespace.", Value::Hubs(|it| it.sockets.get())),
     gauge("relay_rooms", "Rooms that have members now.", Value::Hubs(|it| it.rooms.get())),
     counter(
@@ -202,7 +232,12 @@ const PROCESS: &[Definition] = &[
         "Memory in use, under the name that dashboards of the Node server draw.",
         Value::Process(|it| it.resident_bytes as f64),
     ),
-    gauge("nodejs_eventloop_lag_seconds", "Always 0: not measured yet.", Value::Process(|_| 0.0)),
+    gauge(
+        "nodejs_eventloop_lag_seconds",
+        "Longest turn of any shard in the last ten to twenty seconds, under the name that \
+         dashboards of the Node server draw.",
+        Value::Watch(|it| it.pass_lag_max().as_secs_f64()),
+    ),
 ];
 
 const fn gauge(name: &'static str, help: &'static str, value: Value) -> Definition {

@@ -1,0 +1,252 @@
+//! One request on a connection: whose it is, whether it may begin or take over a session, and the
+//! answer.
+//!
+//! Does not own the connection (`http`), the requests of a session that polls (`polling`), nor the
+//! WebSocket handshake as such (`upgrade`).
+
+use std::cell::Cell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode, Version};
+use relay_engineio::handshake::{self, HandshakeError, Query, Transport, Verified};
+use relay_engineio::sid::SessionId;
+
+use crate::answer::{Answer, bare, close, forbidden, last, refusal, response};
+use crate::body::forget;
+use crate::bundle;
+use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest};
+use crate::polling;
+use crate::upgrade::{has_token, is_upgrade, switching};
+
+/// One request on a connection.
+pub(crate) struct Visit {
+    pub(crate) door: Rc<Door>,
+    pub(crate) address: IpAddr,
+    /// The connection uses a reserved descriptor: no sessions.
+    pub(crate) reserved: bool,
+    /// Left here for the connection once the 101 is on its way.
+    pub(crate) accepted: Rc<Cell<Option<Accepted>>>,
+}
+
+impl Visit {
+    /// Answers the request, and sees to it that its body is out of the way.
+    pub(crate) async fn answer(self, request: Request<Incoming>) -> Answer {
+        let (head, mut body) = request.into_parts();
+        let patience = self.door.shared.limits().http_body_timeout;
+        // Who speaks HTTP/1.0 and does not ask for more hangs up, and waits for us to do so too.
+        let ends = head.version == Version::HTTP_10
+            && !has_token(&head.headers, &header::CONNECTION, "keep-alive");
+        // Who waits for a 100 may send no body at all behind a refusal.
+        let waits = head.headers.contains_key(header::EXPECT);
+        let mut answer = match malformed(&head) {
+            Some(malformed) => malformed,
+            None => self.route(head, &mut body).await,
+        };
+        if ends {
+            close(&mut answer);
+        }
+        if !waits && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            forget(body, patience);
+        }
+        answer
+    }
+
+    /// Answers whatever is asked for.
+    async fn route(self, head: Parts, body: &mut Incoming) -> Answer {
+        let shared = self.door.shared.clone();
+        let upgrade = is_upgrade(&head);
+        // A target that names a scheme is meant for a proxy: it is the program's, as in the stock
+        // server.
+        let is_ours = head.uri.scheme().is_none();
+        let path = head.uri.path();
+        let Some(file) = path.strip_prefix(&*shared.path).filter(|_| is_ours) else {
+            return self.foreign(&head, upgrade);
+        };
+        let cors = shared.cors.as_ref();
+        if let Some(cors) = cors.filter(|_| head.method == Method::OPTIONS) {
+            let mut preflight = bare(StatusCode::NO_CONTENT);
+            *preflight.headers_mut() = cors.preflight(&head.headers);
+            return preflight;
+        }
+        let serves = shared.serve_client && !upgrade;
+        let file = serves.then(|| bundle::serve(&head.method, file, &head.headers));
+        // What the answer may be seen by depends on the request's header, which is not kept.
+        let origin = cors.and_then(|_| head.headers.get(header::ORIGIN).cloned());
+        let mut answer = match file.flatten() {
+            Some(file) => file.map(Full::new),
+            None => self.protocol(head, upgrade, body).await,
+        };
+        // No browser shows a refused WebSocket to a page.
+        if let Some(cors) = cors
+            && (!upgrade || answer.status() == StatusCode::SWITCHING_PROTOCOLS)
+        {
+            let mut asked = HeaderMap::new();
+            if let Some(origin) = origin {
+                asked.insert(header::ORIGIN, origin);
+            }
+            cors.decorate(&asked, answer.headers_mut());
+        }
+        answer
+    }
+
+    /// Answers what is not the protocol's.
+    fn foreign(&self, head: &Parts, upgrade: bool) -> Answer {
+        let plain = HttpRequest { method: head.method.as_str(), path: head.uri.path() };
+        let mut answer = match (self.door.shared.http)(&plain) {
+            Some(made) => response(made.status, made.content_type, made.body),
+            None => response(404, "text/plain; charset=utf-8", "not found\n"),
+        };
+        if upgrade {
+            close(&mut answer);
+        }
+        answer
+    }
+
+    /// Answers a request of Engine.IO.
+    async fn protocol(self, head: Parts, upgrade: bool, body: &mut Incoming) -> Answer {
+        let facts = handshake::Request {
+            method_is_get: head.method == Method::GET,
+            upgrade,
+            origin: head.headers.get(header::ORIGIN).map(HeaderValue::as_bytes),
+            query: Query::parse(head.uri.query().unwrap_or("")),
+        };
+        let verified = match handshake::verify(&facts, self.door.shared.transports) {
+            Ok(verified) => verified,
+            Err(error) => return self.refuse(error, upgrade),
+        };
+        match verified {
+            Verified::Existing { sid, transport, eio_matches } => {
+                let Some(session) = SessionId::parse(sid) else {
+                    return self.refuse(HandshakeError::SessionIdUnknown, upgrade);
+                };
+                if upgrade {
+                    return self.probe(&head, session, transport, eio_matches).await;
+                }
+                // A plain request that names the other transport is no better than one for a
+                // session that is on it.
+                let eio_matches = eio_matches && transport == Transport::Polling;
+                polling::request(self.door, session, eio_matches, head, body).await
+            }
+            Verified::Handshake { transport, eio_matches } => {
+                self.handshake(&head, transport, eio_matches, upgrade).await
+            }
+        }
+    }
+
+    /// Answers a request that begins a session.
+    async fn handshake(
+        self,
+        head: &Parts,
+        transport: Transport,
+        eio_matches: bool,
+        upgrade: bool,
+    ) -> Answer {
+        if let Err(error) = self.welcome(head, upgrade).await {
+            return *error;
+        }
+        if !eio_matches {
+            return self.refuse(HandshakeError::UnsupportedProtocolVersion, upgrade);
+        }
+        if self.reserved || self.door.shared.refuses() {
+            self.door.shared.stats.full.fetch_add(1, Ordering::Relaxed);
+            let mut full = response(503, "text/plain; charset=utf-8", "no connections left\n");
+            close(&mut full);
+            return full;
+        }
+        match transport {
+            Transport::Polling if !upgrade => {
+                polling::open(&self.door, self.address, &head.headers).await
+            }
+            // The stock server accepts a WebSocket that names the other transport, and closes it.
+            Transport::Polling => self.switch(head, Accepted::Nothing),
+            Transport::WebSocket => self.switch(head, Accepted::Session),
+        }
+    }
+
+    /// Whether the program and the list of origins let a new session in.
+    async fn welcome(&self, head: &Parts, upgrade: bool) -> Result<(), Box<Answer>> {
+        let shared = &self.door.shared;
+        if upgrade && !self.is_origin_allowed(&head.headers) {
+            return Err(self.refuse(HandshakeError::Forbidden, upgrade).into());
+        }
+        let Some(allow) = &shared.allow else { return Ok(()) };
+        let asked = HandshakeRequest {
+            address: self.address,
+            uri: head.uri.clone(),
+            headers: head.headers.clone(),
+        };
+        let patience = shared.limits().decision_timeout;
+        match tokio::time::timeout(patience, allow(asked)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(message)) => {
+                self.count_refusal(HandshakeError::Forbidden);
+                Err(forbidden(&message, upgrade).into())
+            }
+            Err(_) => Err(self.refuse(HandshakeError::Forbidden, upgrade).into()),
+        }
+    }
+
+    fn is_origin_allowed(&self, headers: &HeaderMap) -> bool {
+        let cors = self.door.shared.cors.as_ref();
+        cors.is_none_or(|cors| cors.allows_upgrade(headers.get(header::ORIGIN)))
+    }
+
+    /// Answers a WebSocket handshake that names a session.
+    async fn probe(
+        self,
+        head: &Parts,
+        session: SessionId,
+        transport: Transport,
+        eio_matches: bool,
+    ) -> Answer {
+        if let Err(error) = polling::may_probe(&self.door.shared, session, eio_matches).await {
+            return self.refuse(error, true);
+        }
+        if head.method == Method::GET && !self.is_origin_allowed(&head.headers) {
+            return self.refuse(HandshakeError::Forbidden, true);
+        }
+        match transport {
+            Transport::Polling => self.switch(head, Accepted::Nothing),
+            Transport::WebSocket => self.switch(head, Accepted::Probe(session)),
+        }
+    }
+
+    fn count_refusal(&self, error: HandshakeError) {
+        let refused = &self.door.shared.stats.refused[usize::from(error.code())];
+        refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn refuse(&self, error: HandshakeError, upgrade: bool) -> Answer {
+        self.count_refusal(error);
+        refusal(error, upgrade)
+    }
+
+    /// The 101, or what is wrong with the WebSocket handshake.
+    fn switch(&self, head: &Parts, accepted: Accepted) -> Answer {
+        match switching(head) {
+            Ok(switching) => {
+                self.accepted.set(Some(accepted));
+                switching
+            }
+            Err(wrong) => *wrong,
+        }
+    }
+}
+
+/// The answer to a head that HTTP forbids, or that asks for what there is not.
+fn malformed(head: &Parts) -> Option<Answer> {
+    // Two of them, or none: a proxy in front of us may have gone by another one (RFC 9112 §3.2).
+    if head.version == Version::HTTP_11 && head.headers.get_all(header::HOST).iter().count() != 1 {
+        return Some(last(StatusCode::BAD_REQUEST));
+    }
+    // The one expectation that there is (RFC 9110 §10.1.1).
+    let expected = head.headers.get(header::EXPECT)?;
+    let is_known = expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    (!is_known).then(|| last(StatusCode::EXPECTATION_FAILED))
+}
