@@ -12,7 +12,20 @@ pub const SEPARATOR: u8 = 0x1e;
 /// The packets of a body, in order; the first that is none ends the session of its sender. An
 /// empty body is one empty packet, which is none.
 pub fn decode(body: &str) -> impl Iterator<Item = Result<Packet<'_>, PacketError>> {
-    body.split(char::from(SEPARATOR)).map(decode_text)
+    let mut rest = Some(body);
+    std::iter::from_fn(move || {
+        let (packet, behind) = split(rest?);
+        rest = behind;
+        Some(decode_text(packet))
+    })
+}
+
+/// The first packet of a body, in text form, and what stands behind its separator.
+pub fn split(body: &str) -> (&str, Option<&str>) {
+    match body.split_once(char::from(SEPARATOR)) {
+        Some((packet, rest)) => (packet, Some(rest)),
+        None => (body, None),
+    }
 }
 
 /// Appends a packet, already in its text form, to a body.

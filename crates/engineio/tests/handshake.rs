@@ -98,7 +98,11 @@ fn of_several_faults_the_first_in_order_is_told() {
     everything.method_is_get = true;
     check(&everything, BOTH, Err(BadRequest));
     everything.upgrade = true;
-    check(&everything, BOTH, Ok(Verified::Handshake { transport: WebSocket, eio_matches: false }));
+    check(
+        &everything,
+        BOTH,
+        Ok(Verified::Handshake { transport: Transport::WebSocket, eio_matches: false }),
+    );
 }
 
 #[test]

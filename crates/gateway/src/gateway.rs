@@ -157,6 +157,7 @@ impl Application for Gateway {
             }
             Happening::Event { .. }
             | Happening::Acknowledged { .. }
+            | Happening::Overdue { .. }
             | Happening::Message { .. } => {}
             Happening::Disconnected { socket, .. } => {
                 if cx.namespace(socket) == RELAY {

@@ -151,6 +151,13 @@ pub enum Happening<'a> {
         /// Set if the client wants an acknowledgement: see [`Context::acknowledge`].
         ack: Option<u64>,
     },
+    /// An event that was [deferred](Context::defer) is out of time; its connection goes on.
+    Overdue {
+        /// Whose event.
+        socket: SocketKey,
+        /// What the application called it.
+        token: u64,
+    },
     /// The outcome of an emit or a broadcast with acknowledgement.
     Acknowledged {
         /// What the application called it.

@@ -7,6 +7,7 @@ use relay_engineio::sid::SessionId;
 use relay_socketio::Parser;
 
 use crate::application::{Handshake, SocketKey};
+use crate::defer::Deferral;
 use crate::deliver::Urgency;
 use crate::frame::{Format, Window};
 use crate::outbox::Outbox;
@@ -74,8 +75,10 @@ pub(crate) struct Connection {
     pub(crate) joined: bool,
     /// Its close frame came: once ours is written nothing is left to wait for.
     pub(crate) close_received: bool,
-    /// It is not read, since too much of what it sent waits.
+    /// It is not read.
     pub(crate) held: bool,
+    /// That is since too much of what it sent waits.
+    pub(crate) heavy: bool,
     /// `None` only while bytes of it are being worked on.
     pub(crate) transport: Option<Transport>,
     /// Awaited attachments belong to the session, not to its transport.
@@ -85,6 +88,8 @@ pub(crate) struct Connection {
     pub(crate) handshake: Handshake,
     /// Its sockets, one per namespace at most.
     pub(crate) sockets: Vec<SocketKey>,
+    /// An event that the application thinks about: it is not read meanwhile.
+    pub(crate) deferral: Option<Box<Deferral>>,
     /// Made when it is first needed.
     pub(crate) doors: Option<Box<Doors>>,
     /// What it caused that still waits; made with its first message.

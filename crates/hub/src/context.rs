@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::application::{Handshake, Message, SocketKey};
+use crate::application::{Handshake, Message, SocketKey, Ticket};
 use crate::broadcast::{Broadcast, EmitError};
 use crate::core::Core;
 use crate::encode::Outgoing;
@@ -171,6 +171,14 @@ impl<D> Context<'_, D> {
         token: u64,
     ) -> Result<(), EmitError> {
         self.core.broadcast_with_ack(socket.namespace, broadcast, timeout, token)
+    }
+
+    /// Thinks about an event: what its connection says next waits until [`crate::Hub::resume`],
+    /// or until [`crate::Limits::decision_timeout`] is over and [`crate::Happening::Overdue`] comes
+    /// with `token`. Nobody else waits. `None` if the connection has such an event already, or the
+    /// shard too many.
+    pub fn defer(&mut self, socket: SocketKey, token: u64) -> Option<Ticket> {
+        self.core.defer(socket, token)
     }
 
     /// Lets a socket into a room. What was placed in the order before does not reach it there.

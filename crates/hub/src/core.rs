@@ -36,6 +36,7 @@ pub(crate) enum Timer {
     Ack(SocketKey, u32),
     Collector(u64),
     Decision(u64),
+    Deferral(u64),
 }
 
 /// One shard's state. `D` is what the application keeps for a socket.
@@ -58,6 +59,8 @@ pub(crate) struct Core<D> {
     /// CONNECTs that the application has yet to decide on, by the number of their ticket.
     pub(crate) decisions: HashMap<u64, Key>,
     pub(crate) decisions_made: u64,
+    /// Events that the application has yet to go on with, by the number of their ticket.
+    pub(crate) deferrals: HashMap<u64, Key>,
     pub(crate) rooms: usize,
     pub(crate) cursor: Cursor<Entry>,
     pub(crate) memory: LocalMemory,
@@ -123,6 +126,7 @@ impl<D> Core<D> {
             namespaces: instance.namespaces().all().into_iter().map(Namespace::new).collect(),
             decisions: HashMap::new(),
             decisions_made: 0,
+            deferrals: HashMap::new(),
             rooms: 0,
             cursor: instance.order().cursor(),
             memory: LocalMemory::new(instance.memory_shared(), limits.memory_step_bytes),

@@ -122,6 +122,7 @@ impl<D> Core<D> {
         self.count_end(reason);
         self.stats.connections.sub(1);
         self.forget_decisions(key);
+        self.forget_deferral(key);
         self.free_partial(key);
         match reason.end().wire {
             _ if self.is_polling(key) => self.end_polling(key, reason),
@@ -136,6 +137,7 @@ impl<D> Core<D> {
     fn close(&mut self, key: Key, frame: Option<CloseFrame<'_>>) {
         // What it sends is void from now on, but its end must be seen.
         self.read_again(key);
+        self.read_if_free(key);
         let mut bytes = Vec::with_capacity(4);
         write_close(&mut bytes, frame.map(|it| it.code), frame.map_or("", |it| it.reason));
         let frame = self.frame(bytes, 1, Load::new());
@@ -162,7 +164,7 @@ impl<D> Core<D> {
     /// Forgets a connection; the server drops its socket.
     pub(crate) fn drop_connection(&mut self, key: Key) {
         let Some(mut connection) = self.connections.remove(key) else { return };
-        if connection.held {
+        if connection.heavy {
             self.stats.senders_held_now.sub(1);
         }
         self.sessions.remove(&connection.session);

@@ -279,6 +279,7 @@ impl<A: Application> Hub<A> {
                 Timer::Ack(socket, id) => self.core.ack_timeout(socket, id),
                 Timer::Collector(request) => self.core.finish(request),
                 Timer::Decision(number) => self.core.decision_timeout(number),
+                Timer::Deferral(number) => self.deferral_timeout(number),
             }
             self.settle();
         }

@@ -14,6 +14,7 @@ mod connection;
 mod context;
 mod core;
 mod decide;
+mod defer;
 mod deliver;
 mod encode;
 mod ends;

@@ -51,6 +51,8 @@ impl<D> Core<D> {
             stalled: false,
             dirty: None,
             held: false,
+            heavy: false,
+            deferral: None,
         };
         let key = self.connections.insert(connection);
         self.sessions.insert(session, key);

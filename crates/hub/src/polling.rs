@@ -185,6 +185,11 @@ impl<A: Application> Hub<A> {
         self.core().cause = Some(key);
         let read = self.read_payload(key, &String::from_utf8_lossy(body));
         self.core().cause = None;
+        self.posted(key, number, read);
+    }
+
+    /// The packets of a POST were worked off, up to the first that is none or is thought about.
+    pub(crate) fn posted(&mut self, key: Key, number: u64, read: Result<(), PacketError>) {
         let core = self.core();
         if read.is_err() {
             core.reply(number, Reply::Bare(400));
@@ -206,16 +211,23 @@ impl<A: Application> Hub<A> {
         }
     }
 
-    /// Handles the packets of a body in order, up to the first that is none.
-    fn read_payload(&mut self, key: Key, body: &str) -> Result<(), PacketError> {
-        for packet in payload::decode(body) {
+    /// Handles the packets of a body in order, up to the first that is none; what stands behind
+    /// one that the application thinks about is kept.
+    pub(crate) fn read_payload(&mut self, key: Key, body: &str) -> Result<(), PacketError> {
+        let mut rest = Some(body);
+        while let Some(text) = rest {
             let stage = self.core().connections.get(key).map(|connection| connection.stage);
             // What a session says after its end counts no more.
             if stage != Some(Stage::Open) {
                 return Ok(());
             }
-            let packet = packet?;
-            self.on_engine_packet(key, packet);
+            if self.core().is_deferred(key) {
+                self.core().stash(key, text.as_bytes());
+                return Ok(());
+            }
+            let (packet, behind) = payload::split(text);
+            rest = behind;
+            self.on_engine_packet(key, decode_text(packet)?);
             self.settle();
         }
         Ok(())
@@ -393,6 +405,11 @@ impl<D> Core<D> {
             return self.end_connection(key, EndReason::TransportError);
         }
         polling.post = Some(number);
+    }
+
+    /// Takes the POST whose answer waits.
+    pub(crate) fn take_held_post(&mut self, key: Key) -> Option<u64> {
+        self.polling(key)?.post_held.take()
     }
 
     /// The sender is read again: the answer to its POST has waited for that.

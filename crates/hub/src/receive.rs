@@ -18,6 +18,9 @@ use crate::slots::Key;
 impl<A: Application> Hub<A> {
     /// Decodes and handles whole messages; what is left of one stays in the transport.
     pub(crate) fn read(&mut self, key: Key, input: &mut [u8]) {
+        if self.core().is_deferred(key) {
+            return self.core().stash(key, input);
+        }
         let Some(connection) = self.core().connections.get_mut(key) else { return };
         if let Some(Transport::Polling(_)) = connection.transport {
             return self.read_probe(key, input);
@@ -60,6 +63,12 @@ impl<A: Application> Hub<A> {
             }
             self.settle();
             input = &mut std::mem::take(&mut input)[consumed..];
+            if self.core().is_deferred(key) {
+                if !input.is_empty() {
+                    self.core().stash(key, input);
+                }
+                return;
+            }
         }
     }
 
@@ -268,7 +277,7 @@ impl<D> Core<D> {
             if self.instance.memory().is_high() { 0 } else { self.limits().sender_window_bytes };
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Some(window) = &connection.window else { return };
-        if connection.held || connection.stage == Stage::Closing {
+        if connection.heavy || connection.stage == Stage::Closing {
             return;
         }
         // An ordinary sender's last message may still be in this pass's queues; only what is
@@ -278,10 +287,13 @@ impl<D> Core<D> {
         }
         window.hold();
         let window = window.clone();
-        connection.hold(self.now);
+        connection.heavy = true;
+        if !connection.held {
+            connection.hold(self.now);
+            self.outputs.push_back(Output::Hold(key));
+        }
         self.stats.senders_held.add(1);
         self.stats.senders_held_now.add(1);
-        self.outputs.push_back(Output::Hold(key));
         // Another shard may have lifted the last weight before it could see the hold.
         if window.release_if(self.window_low()) {
             self.read_again(key);
@@ -291,13 +303,9 @@ impl<D> Core<D> {
     /// The connection's window has shrunk: its peer is read again.
     pub(crate) fn read_again(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if !connection.held {
-            return;
+        if std::mem::take(&mut connection.heavy) {
+            self.stats.senders_held_now.sub(1);
+            self.read_if_free(key);
         }
-        connection.release(self.now);
-        self.stats.senders_held_now.sub(1);
-        self.outputs.push_back(Output::Read(key));
-        self.release_post(key);
-        self.schedule(key);
     }
 }

@@ -99,6 +99,12 @@ stats! {
     decisions,
     /// CONNECTs that the application did not decide on in time.
     decisions_overdue,
+    /// Gauge: events that the application has yet to go on with.
+    deferrals,
+    /// Events that the application did not go on with in time.
+    deferrals_overdue,
+    /// Events that could not be deferred: too many were.
+    deferrals_refused,
     /// CONNECTs refused: no such namespace, or the application said no.
     connects_refused,
 }

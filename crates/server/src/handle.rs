@@ -90,6 +90,17 @@ impl<A: Application> Handle<A> {
         let _ = self.push(ticket.shard, usize::MAX, decide);
     }
 
+    /// Goes on with an event that a shard's application deferred: `act` does what it leads to.
+    /// Never refused: the events that are deferred are bounded.
+    pub fn resume(
+        &self,
+        ticket: Ticket,
+        act: impl FnOnce(&mut Context<'_, A::Data>) + Send + 'static,
+    ) {
+        let resume: Call<A> = Box::new(move |hub, now| hub.resume(now, ticket, act));
+        let _ = self.push(ticket.shard, usize::MAX, resume);
+    }
+
     fn push(&self, shard: usize, calls_max: usize, call: Call<A>) -> Result<(), Busy> {
         let Some(calls) = self.calls.get(shard) else { return Ok(()) };
         {

@@ -21,7 +21,7 @@ impl<A: Application> Hub<A> {
             let outbox = &connection.outbox;
             let is_open = connection.stage == Stage::Open;
             open += usize::from(is_open);
-            held += u64::from(connection.held);
+            held += u64::from(connection.heavy);
             sockets += connection.sockets.len();
             bytes += connection.partial_bytes + outbox.len() * QUEUE_ENTRY_BYTES;
             frames.extend(outbox.frames().map(|frame| (frame.serial(), frame.bytes().len())));

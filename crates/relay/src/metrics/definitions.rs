@@ -77,6 +77,21 @@ const HUB: &[Definition] = &[
         "CONNECTs refused because the application did not decide in time.",
         Value::Hubs(|it| it.decisions_overdue.get()),
     ),
+    gauge(
+        "relay_deferrals",
+        "Events that the application has yet to go on with.",
+        Value::Hubs(|it| it.deferrals.get()),
+    ),
+    counter(
+        "relay_deferrals_overdue_total",
+        "Events that the application did not go on with in time.",
+        Value::Hubs(|it| it.deferrals_overdue.get()),
+    ),
+    counter(
+        "relay_deferrals_refused_total",
+        "Events that could not be deferred because too many were.",
+        Value::Hubs(|it| it.deferrals_refused.get()),
+    ),
     gauge("relay_sockets", "Sockets now in any namespace.", Value::Hubs(|it| it.sockets.get())),
     gauge("relay_rooms", "Rooms that have members now.", Value::Hubs(|it| it.rooms.get())),
     counter(
