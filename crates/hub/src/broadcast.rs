@@ -94,6 +94,8 @@ pub(crate) struct Collect {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) namespace: usize,
+    /// Which of the namespaces that had this index.
+    pub(crate) serial: u64,
     pub(crate) broadcast: Broadcast,
     pub(crate) collect: Option<Collect>,
     pub(crate) weight: Option<Arc<Weight>>,

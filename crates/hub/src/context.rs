@@ -129,11 +129,13 @@ impl<D> Context<'_, D> {
         self.core.emit(socket, Outgoing::Ack { id: ack, args, attachments }, false)
     }
 
-    /// Gives a broadcast its place in the instance's order, within the namespace of `socket`.
+    /// Gives a broadcast its place in the instance's order, within the namespace of `socket`; also
+    /// while the application hears of the socket's end.
     ///
     /// # Errors
-    /// Our limits on a message.
+    /// [`EmitError::Gone`], or our limits on a message.
     pub fn broadcast(&mut self, socket: SocketKey, broadcast: Broadcast) -> Result<(), EmitError> {
+        self.core.still_has(socket)?;
         self.core.broadcast(socket.namespace, broadcast, None, false)
     }
 
@@ -142,11 +144,7 @@ impl<D> Context<'_, D> {
     /// # Errors
     /// Our limits on a message.
     pub fn broadcast_to(&mut self, namespace: &str, broadcast: Broadcast) -> Result<(), EmitError> {
-        let Some((namespace, shared)) = self.core.instance.namespaces().get(namespace) else {
-            return Ok(());
-        };
-        self.core.make_room_for(namespace);
-        self.core.namespaces[namespace].shared = Some(shared);
+        let Some(namespace) = self.core.look_up(namespace) else { return Ok(()) };
         self.core.broadcast(namespace, broadcast, None, false)
     }
 
@@ -162,7 +160,8 @@ impl<D> Context<'_, D> {
     /// comes as [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
     ///
     /// # Errors
-    /// Our limits on a message and on broadcasts with acknowledgement under way.
+    /// [`EmitError::Gone`], or our limits on a message and on broadcasts with acknowledgement under
+    /// way.
     pub fn broadcast_with_ack(
         &mut self,
         socket: SocketKey,
@@ -170,6 +169,7 @@ impl<D> Context<'_, D> {
         timeout: Duration,
         token: u64,
     ) -> Result<(), EmitError> {
+        self.core.still_has(socket)?;
         self.core.broadcast_with_ack(socket.namespace, broadcast, timeout, token)
     }
 
@@ -211,6 +211,14 @@ impl<D> Context<'_, D> {
 }
 
 impl<D> Core<D> {
+    /// Whether a socket is still there, ended or not: without it its namespace may be gone too, and
+    /// another in its place.
+    fn still_has(&self, socket: SocketKey) -> Result<(), EmitError> {
+        let namespace = self.namespaces.get(socket.namespace);
+        let found = namespace.and_then(|it| it.sockets.get(socket.key));
+        found.map(|_| ()).ok_or(EmitError::Gone)
+    }
+
     fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
         self.bring_up(socket);
         let limits = self.instance.limits();

@@ -58,7 +58,8 @@ pub(crate) struct Core<D> {
     pub(crate) namespaces: Vec<Namespace<D>>,
     /// CONNECTs that the application has yet to decide on, by the number of their ticket.
     pub(crate) decisions: HashMap<u64, Key>,
-    pub(crate) decisions_made: u64,
+    /// CONNECTs that it was asked about, and events that were deferred.
+    pub(crate) tickets_made: u64,
     /// Events that the application has yet to go on with, by the number of their ticket.
     pub(crate) deferrals: HashMap<u64, Key>,
     pub(crate) rooms: usize,
@@ -125,7 +126,7 @@ impl<D> Core<D> {
             raw: false,
             namespaces: instance.namespaces().all().into_iter().map(Namespace::new).collect(),
             decisions: HashMap::new(),
-            decisions_made: 0,
+            tickets_made: 0,
             deferrals: HashMap::new(),
             rooms: 0,
             cursor: instance.order().cursor(),

@@ -26,7 +26,9 @@ impl<A: Application> Hub<A> {
         if let Some(refusal) = core.bounds_refusal(key, name) {
             return core.refuse_connect(key, name, &refusal);
         }
-        let ticket = Ticket { shard: core.shard, number: core.decisions_made };
+        // Never twice: the application may have handed it over, and then answered or panicked.
+        let ticket = Ticket { shard: core.shard, number: core.tickets_made };
+        core.tickets_made += 1;
         let request = ConnectRequest { ticket, namespace: name, handshake, auth };
         let is_static = core.instance.namespaces().is_static(name);
         let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -35,7 +37,7 @@ impl<A: Application> Hub<A> {
         }));
         match decided {
             Ok(None) => core.refuse_connect(key, name, &Refusal::invalid_namespace()),
-            Ok(Some(Decision::Later)) => core.await_decision(key, name),
+            Ok(Some(Decision::Later)) => core.await_decision(key, name, ticket.number),
             Ok(Some(Decision::Refuse(refusal))) => core.refuse_connect(key, name, &refusal),
             Ok(Some(Decision::Admit(data))) => self.admit(key, name, data),
             Err(_) => {
@@ -51,11 +53,15 @@ impl<A: Application> Hub<A> {
         let core = self.core();
         core.now = now;
         let Some((key, name)) = core.take_decision(ticket.number) else { return };
+        core.cause = Some(key);
         match decided {
             Ok(data) => self.admit(key, &name, data),
             Err(refusal) => core.refuse_connect(key, &name, &refusal),
         }
+        self.core().cause = None;
         self.settle();
+        self.core().hold_if_heavy(key);
+        self.core().schedule(key);
     }
 
     fn admit(&mut self, key: Key, name: &str, data: A::Data) {
@@ -70,6 +76,15 @@ impl<A: Application> Hub<A> {
 }
 
 impl<D> Core<D> {
+    /// The index of a namespace that exists, so that something can be said in it; that this shard
+    /// has a socket there is not needed.
+    pub(crate) fn look_up(&mut self, name: &str) -> Option<usize> {
+        let (index, shared) = self.instance.namespaces().get(name)?;
+        self.make_room_for(index);
+        self.namespaces[index].shared = Some(shared);
+        Some(index)
+    }
+
     pub(crate) fn socket_of(&self, connection: Key, namespace: &str) -> Option<SocketKey> {
         let connection = self.connections.get(connection)?;
         let is_its = |socket: &&SocketKey| self.namespaces[socket.namespace].name() == namespace;
@@ -84,8 +99,10 @@ impl<D> Core<D> {
     /// What a CONNECT is refused with before the application is asked.
     fn bounds_refusal(&self, key: Key, name: &str) -> Option<Refusal> {
         let limits = self.limits();
-        // A name must fit between the separators of packets and polling bodies.
-        if name.len() > limits.namespace_name_bytes_max || name.chars().any(char::is_control) {
+        // A name must fit between the separators of packets and polling bodies. Without the slash
+        // only a client of the msgpack parser could name it.
+        let is_name = name.starts_with('/') && !name.chars().any(char::is_control);
+        if !is_name || name.len() > limits.namespace_name_bytes_max {
             return Some(Refusal::invalid_namespace());
         }
         let connection = self.connections.get(key)?;
@@ -96,9 +113,7 @@ impl<D> Core<D> {
         (self.decisions.len() >= limits.decisions_max).then(|| Refusal::new("Server busy"))
     }
 
-    fn await_decision(&mut self, key: Key, name: &str) {
-        let number = self.decisions_made;
-        self.decisions_made += 1;
+    fn await_decision(&mut self, key: Key, name: &str, number: u64) {
         self.decisions.insert(number, key);
         self.stats.decisions.set(self.decisions.len() as u64);
         let due = self.now + millis(self.limits().decision_timeout);

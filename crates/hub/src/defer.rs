@@ -5,12 +5,14 @@
 //! already waits here, bounded by one read; the rest holds its sender back.
 
 use std::cmp::Reverse;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::application::{Application, Happening, SocketKey, Ticket};
 use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
 use crate::hub::Hub;
+use crate::reason::EndReason;
 use crate::slots::Key;
 
 /// An event that the application has yet to go on with.
@@ -37,7 +39,11 @@ impl<A: Application> Hub<A> {
         let Some(&key) = core.deferrals.get(&ticket.number) else { return };
         let Some(deferral) = core.take_deferral(ticket.number) else { return };
         self.core().cause = Some(key);
-        act(&mut Context { core: &mut self.core });
+        let core = self.core();
+        if catch_unwind(AssertUnwindSafe(|| act(&mut Context { core }))).is_err() {
+            self.core().stats.panics.add(1);
+            self.core().end_connection(key, EndReason::HandlerPanic);
+        }
         self.core().cause = None;
         self.settle();
         self.go_on(key, deferral.stash);
@@ -57,9 +63,9 @@ impl<A: Application> Hub<A> {
 
     /// Works off what was read behind the event, up to the next one that is deferred.
     fn go_on(&mut self, key: Key, stash: Option<Vec<u8>>) {
+        self.core().memory.sub(stash.as_ref().map_or(0, Vec::len));
         let Some(connection) = self.core().connections.get(key) else { return };
         let is_polling = matches!(connection.transport, Some(Transport::Polling(_)));
-        self.core().memory.sub(stash.as_ref().map_or(0, Vec::len));
         self.core().cause = Some(key);
         if is_polling {
             let read = match stash {
@@ -98,8 +104,8 @@ impl<D> Core<D> {
             self.stats.deferrals_refused.add(1);
             return None;
         }
-        let number = self.decisions_made;
-        self.decisions_made += 1;
+        let number = self.tickets_made;
+        self.tickets_made += 1;
         connection.deferral = Some(Box::new(Deferral { number, socket, token, stash: None }));
         if !connection.held {
             connection.hold(now);

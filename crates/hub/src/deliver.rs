@@ -147,7 +147,8 @@ impl<D> Core<D> {
                 self.cluster.0.publish(name, &broadcast);
             }
         }
-        let entry = Entry { namespace, broadcast, collect, weight };
+        let serial = self.namespaces[namespace].serial();
+        let entry = Entry { namespace, serial, broadcast, collect, weight };
         self.instance.order().place(entry, bytes, self.instance.credit(self.shard));
         self.placed = true;
         self.take_in();

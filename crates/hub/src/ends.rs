@@ -1,5 +1,6 @@
 //! How sockets and connections end, and who must end when too much is held.
 
+use relay_engineio::handshake::HandshakeError;
 use relay_websocket::{CloseFrame, Opcode, write_close, write_frame};
 
 use crate::acks::Outcome;
@@ -10,6 +11,7 @@ use crate::encode::Outgoing;
 use crate::frame::Load;
 use crate::hub::Output;
 use crate::namespace::AckFor;
+use crate::polling::Reply;
 use crate::reason::{EndReason, WireEnd};
 use crate::slots::Key;
 
@@ -200,6 +202,47 @@ impl<D> Core<D> {
         self.drop_connection(key);
     }
 
+    /// Ends a session that polls. Its last packets and the close go out with the GET that waits;
+    /// if none does, they wait for one, unless the client is taken to be gone.
+    pub(crate) fn end_polling(&mut self, key: Key, reason: EndReason) {
+        // A client that closed itself is waiting for nothing.
+        let last: &[u8] = if reason == EndReason::TransportClose { b"6" } else { b"1" };
+        self.requeue(key, last.to_vec());
+        let until = self.now + millis(self.limits().poll_close_timeout);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.stage = Stage::Closing;
+        connection.deadline = until;
+        connection.decoder = None;
+        self.answer_get(key);
+        if !lingers(reason) {
+            self.drop_connection(key);
+        } else {
+            self.release_post(key);
+            // Its WebSocket that probes may have said half a frame.
+            self.account_partial(key);
+            self.schedule(key);
+        }
+    }
+
+    /// Nobody waits for an answer of a session that is forgotten.
+    pub(crate) fn leave_requests(&mut self, connection: &mut Connection) {
+        let Some(Transport::Polling(polling)) = &mut connection.transport else { return };
+        let polling = std::mem::take(polling);
+        if let Some(mut probe) = polling.probe {
+            probe.out.clear(|frame, counted| self.taken(frame, counted));
+            self.stats.probes_failed.add(1);
+        }
+        if let Some(number) = polling.get {
+            self.reply(number, Reply::Payload(b"1".to_vec()));
+        }
+        if let Some(number) = polling.post {
+            self.reply(number, Reply::Refused(HandshakeError::SessionIdUnknown));
+        }
+        if let Some(number) = polling.post_held {
+            self.reply(number, Reply::Done);
+        }
+    }
+
     /// A receiver took no byte for so long that it weighs on no sender any more.
     pub(crate) fn stall(&mut self, key: Key) {
         if let Some(connection) = self.connections.get_mut(key) {
@@ -271,5 +314,28 @@ fn oldest(connection: &Connection) -> Option<u64> {
     match (frame, partial) {
         (Some(frame), Some(partial)) => Some(frame.min(partial)),
         (one, other) => one.or(other),
+    }
+}
+
+/// Whether the client may still come for its last packets.
+fn lingers(reason: EndReason) -> bool {
+    match reason {
+        EndReason::ForcedServerClose
+        | EndReason::ServerShuttingDown
+        | EndReason::ProtocolError
+        | EndReason::ConnectTimeout
+        | EndReason::AttachmentsTimeout
+        | EndReason::HandlerPanic => true,
+        EndReason::ClientNamespaceDisconnect
+        | EndReason::ServerNamespaceDisconnect
+        | EndReason::TransportClose
+        | EndReason::TransportError
+        | EndReason::PingTimeout
+        | EndReason::ParseError
+        | EndReason::WebSocketProtocol
+        | EndReason::InvalidUtf8
+        | EndReason::PayloadTooLarge
+        | EndReason::SlowConsumer
+        | EndReason::MemoryBudget => false,
     }
 }

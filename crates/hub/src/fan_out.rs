@@ -83,7 +83,10 @@ impl<D> Core<D> {
             let Some(entry) = node.entry() else { continue };
             self.stamp += 1;
             self.make_room_for(entry.namespace);
-            if self.concerns_few(entry) {
+            if self.namespaces[entry.namespace].serial() != entry.serial {
+                // Nobody of this shard was ever in it, or it is gone and another has its index.
+                self.conclude(Pending::new(node, self.stamp, Urgency::Direct));
+            } else if self.concerns_few(entry) {
                 let pending = Pending::new(node, self.stamp, Urgency::Direct);
                 self.deliver_to_few(pending);
             } else {

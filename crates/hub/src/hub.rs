@@ -165,10 +165,14 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
-    /// Lets somebody outside of the application do what the application can do.
+    /// Lets somebody outside of the application do what the application can do. A panic is counted;
+    /// no connection is to blame for it.
     pub fn run(&mut self, now: u64, act: impl FnOnce(&mut Context<'_, A::Data>)) {
-        self.core.now = now;
-        act(&mut Context { core: &mut self.core });
+        let core = &mut self.core;
+        core.now = now;
+        if catch_unwind(AssertUnwindSafe(|| act(&mut Context { core }))).is_err() {
+            self.core.stats.panics.add(1);
+        }
         self.settle();
     }
 
@@ -211,9 +215,7 @@ impl<A: Application> Hub<A> {
         broadcast: Broadcast,
     ) -> Result<(), EmitError> {
         self.core.now = now;
-        let Some(index) = self.core.instance.namespaces().find(namespace) else {
-            return Ok(());
-        };
+        let Some(index) = self.core.look_up(namespace) else { return Ok(()) };
         let placed = self.core.broadcast(index, broadcast, None, true);
         self.settle();
         placed

@@ -128,6 +128,8 @@ pub struct Limits {
     pub http_head_timeout: Duration,
     /// Time for the body of an HTTP request, from its head to its last byte.
     pub http_body_timeout: Duration,
+    /// Time in which the client must take some of what waits of an HTTP answer.
+    pub http_write_timeout: Duration,
     /// Bytes of the head of an HTTP request.
     pub http_head_bytes_max: usize,
     /// Header fields of an HTTP request.
@@ -199,6 +201,7 @@ impl Default for Limits {
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),
             http_body_timeout: Duration::from_secs(30),
+            http_write_timeout: Duration::from_secs(30),
             http_head_bytes_max: 16_384,
             http_headers_max: 100,
             reserved_descriptors: 64,
@@ -210,50 +213,87 @@ impl Default for Limits {
     }
 }
 
+/// Something that must hold between bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relation {
+    /// The fields of [`Limits`] that it is about.
+    pub limits: &'static [&'static str],
+    /// What must hold, as a sentence for the operator.
+    pub rule: &'static str,
+    /// Whether it does.
+    pub holds: bool,
+}
+
 impl Limits {
     /// Names the first relation between two bounds that does not hold.
     ///
     /// # Errors
     /// A sentence for the operator.
     pub fn check(&self) -> Result<(), &'static str> {
-        let relations = [
-            (
-                self.encoded_bytes_max * 2 <= self.outbox_bytes_max,
-                "a single message must fit twice into an outbox",
-            ),
-            (
-                self.message_bytes_max * 2 <= self.encoded_bytes_max,
-                "a message must fit its encodings",
-            ),
-            (
-                self.payload_bytes_max <= self.message_bytes_max,
-                "a packet must fit into a message with attachments",
-            ),
-            (
-                self.order_bytes_per_shard >= self.message_bytes_max + self.read_bytes,
-                "a shard's share of the order must hold one largest message and one read",
-            ),
-            (
-                self.outbox_bytes_max <= self.memory_bytes_max,
-                "the memory budget must hold one outbox",
-            ),
-            (
-                self.reserved_http_timeout < self.http_head_timeout,
-                "a reserved descriptor must be freed sooner than an ordinary one",
-            ),
-            (self.flush_slice <= self.flush_rest_max, "a slice of a flush must fit a turn of it"),
-            (
-                self.poll_packets_max > self.attachments_max,
-                "a polling response must hold a packet and all its attachments",
-            ),
-            (self.fan_out_slice > 0, "fan_out_slice must not be 0"),
-            (self.sender_window_share > 0, "sender_window_share must not be 0"),
-            (self.reads_per_pass > 0 && self.accepts_per_pass > 0, "a pass must do something"),
-        ];
-        match relations.iter().find(|(holds, _)| !holds) {
-            Some((_, broken)) => Err(broken),
+        match self.relations().iter().find(|it| !it.holds) {
+            Some(broken) => Err(broken.rule),
             None => Ok(()),
         }
+    }
+
+    /// Everything that must hold between bounds.
+    #[must_use]
+    pub fn relations(&self) -> Vec<Relation> {
+        let relation = |holds, limits, rule| Relation { limits, rule, holds };
+        vec![
+            relation(
+                self.encoded_bytes_max * 2 <= self.outbox_bytes_max,
+                &["encoded_bytes_max", "outbox_bytes_max"],
+                "a single message must fit twice into an outbox",
+            ),
+            relation(
+                self.message_bytes_max * 2 <= self.encoded_bytes_max,
+                &["message_bytes_max", "encoded_bytes_max"],
+                "a message must fit twice into its encodings",
+            ),
+            relation(
+                self.payload_bytes_max <= self.message_bytes_max,
+                &["payload_bytes_max", "message_bytes_max"],
+                "a packet must fit into a message with attachments",
+            ),
+            relation(
+                self.order_bytes_per_shard >= self.message_bytes_max + self.read_bytes,
+                &["order_bytes_per_shard", "message_bytes_max", "read_bytes"],
+                "a shard's share of the order must hold one largest message and one read",
+            ),
+            relation(
+                self.outbox_bytes_max <= self.memory_bytes_max,
+                &["outbox_bytes_max", "memory_bytes_max"],
+                "the memory budget must hold one outbox",
+            ),
+            relation(
+                self.json_depth_max < self.msgpack_depth_max,
+                &["json_depth_max", "msgpack_depth_max"],
+                "msgpack must be decoded deeper than JSON may nest",
+            ),
+            relation(
+                self.reserved_http_timeout < self.http_head_timeout,
+                &["reserved_http_timeout", "http_head_timeout"],
+                "a reserved descriptor must be freed sooner than an ordinary one",
+            ),
+            relation(
+                self.flush_slice <= self.flush_rest_max,
+                &["flush_slice", "flush_rest_max"],
+                "a slice of a flush must fit a turn of it",
+            ),
+            relation(
+                self.poll_packets_max > self.attachments_max,
+                &["poll_packets_max", "attachments_max"],
+                "a polling response must hold a packet and all its attachments",
+            ),
+            relation(self.fan_out_slice > 0, &["fan_out_slice"], "it must not be 0"),
+            relation(self.sender_window_share > 0, &["sender_window_share"], "it must not be 0"),
+            relation(
+                self.reads_per_pass > 0 && self.accepts_per_pass > 0,
+                &["reads_per_pass", "accepts_per_pass"],
+                "a pass must do something",
+            ),
+        ]
     }
 }
 

@@ -98,6 +98,11 @@ impl<D> Namespace<D> {
         self.shared.as_ref().map_or("", |shared| shared.name())
     }
 
+    /// The serial number of the namespace that it was last.
+    pub(crate) fn serial(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| shared.serial())
+    }
+
     /// The next ack id of the namespace, whatever shard its sockets are on.
     pub(crate) fn next_ack(&self) -> u32 {
         self.shared.as_ref().map_or(0, |shared| shared.next_ack())

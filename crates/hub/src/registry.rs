@@ -2,8 +2,8 @@
 //!
 //! A namespace has an index while it exists, the same on every shard. Those that the instance was
 //! made with exist for ever; others from the first socket to the last. An index may be given away
-//! again: whoever joins works off the order up to that moment first, so nothing that was placed for
-//! the namespace of before is taken for the new one's.
+//! again: what is placed in the order bears the serial number of its namespace beside the index, so
+//! nothing that was meant for the namespace of before is taken for the new one's.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,17 +13,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct SharedNamespace {
     name: Box<str>,
+    /// Never given away again, as the index is.
+    serial: u64,
     /// One counter for all sockets of the namespace, on every shard.
     next_ack: AtomicU32,
 }
 
 impl SharedNamespace {
-    fn new(name: &str) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), next_ack: AtomicU32::new(0) })
+    fn new(name: &str, serial: u64) -> Arc<Self> {
+        Arc::new(Self { name: name.into(), serial, next_ack: AtomicU32::new(0) })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// The next ack id, below 2^31 since some clients parse it as an `int`.
@@ -48,6 +54,8 @@ struct Places {
     by_name: HashMap<Box<str>, usize>,
     places: Vec<Option<Place>>,
     free: Vec<usize>,
+    /// Namespaces made so far.
+    made: u64,
 }
 
 /// All namespaces of an instance.
@@ -62,7 +70,8 @@ impl Registry {
         let mut places = Places::default();
         for &name in names {
             places.by_name.insert(name.into(), places.places.len());
-            places.places.push(Some(Place { shared: SharedNamespace::new(name), sockets: None }));
+            let shared = places.make(name);
+            places.places.push(Some(Place { shared, sockets: None }));
         }
         Self { places: Mutex::new(places), dynamic_max }
     }
@@ -115,7 +124,7 @@ impl Registry {
         if dynamic >= self.dynamic_max.saturating_add(places.static_count()) {
             return None;
         }
-        let shared = SharedNamespace::new(name);
+        let shared = places.make(name);
         let place = Some(Place { shared: shared.clone(), sockets: Some(1) });
         let index = match places.free.pop() {
             Some(index) => {
@@ -147,6 +156,11 @@ impl Registry {
 }
 
 impl Places {
+    fn make(&mut self, name: &str) -> Arc<SharedNamespace> {
+        self.made += 1;
+        SharedNamespace::new(name, self.made)
+    }
+
     fn static_count(&self) -> usize {
         self.places
             .iter()
@@ -157,7 +171,61 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::Registry;
+    use crate::{
+        Alone, Application, Audience, Broadcast, ConnectRequest, Context, Decision, Handshake,
+        Happening, Hub, Instance, Key, Limits, Packet,
+    };
+
+    /// Lets everybody into everything.
+    struct Open;
+
+    impl Application for Open {
+        type Data = ();
+
+        fn offers(&mut self, _: &ConnectRequest<'_>) -> bool {
+            true
+        }
+
+        fn authorize(&mut self, _: &ConnectRequest<'_>) -> Decision<()> {
+            Decision::Admit(())
+        }
+
+        fn handle(&mut self, _: &mut Context<'_, ()>, _: Happening<'_>) {}
+    }
+
+    fn join(hub: &mut Hub<Open>, name: &str) -> Key {
+        let key = hub.open(0, Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) });
+        hub.on_connect(key, name, None);
+        key
+    }
+
+    /// Between the two steps of a broadcast by name, another shard may have ended the one namespace
+    /// and given its index to the next.
+    #[test]
+    fn what_was_meant_for_the_namespace_of_before_reaches_nobody() {
+        let instance = Instance::new(Limits::default(), &["/"], 2, 1);
+        let [mut one, mut two] =
+            [0, 1].map(|shard| Hub::new(instance.clone(), shard, [7; 32], Open, Box::new(Alone)));
+        let old = join(&mut two, "/old");
+        let index = one.core().look_up("/old").expect("it exists");
+        two.transport_ended(0, old, false);
+        join(&mut two, "/new");
+        assert_eq!(instance.namespaces().find("/new"), Some(index), "the index is given away");
+        let packet = Packet::new(b"[\"a\"]", &[]);
+        for (name, expected) in [("/old", 0), ("/new", 1)] {
+            if name == "/new" {
+                assert_eq!(one.core().look_up(name), Some(index));
+            }
+            let before = two.stats().deliveries.get();
+            let broadcast = Broadcast::new(packet.clone(), Audience::all());
+            one.core().broadcast(index, broadcast, None, false).expect("within the bounds");
+            two.catch_up(0);
+            assert_eq!(two.stats().deliveries.get() - before, expected, "{name}");
+        }
+    }
 
     #[test]
     fn dynamic_namespaces_vanish_with_their_last_socket() {

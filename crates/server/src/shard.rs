@@ -272,7 +272,8 @@ impl<A: Application> Shard<A> {
         // Whatever the kernel holds was asked for above: only then deadlines are judged.
         let (peers, late) = (&self.peers, self.is_late(now));
         hub.handle_deadlines(now, |key| {
-            peer_of(peers, key).map_or(late, |peer| peer.unread || peer.held)
+            // What is held is not read for our reasons: its time-outs stand still, its pings are due.
+            peer_of(peers, key).map_or(late, |peer| peer.unread && !peer.held)
         });
         hub.relieve_memory(now);
         self.carry_out(hub);

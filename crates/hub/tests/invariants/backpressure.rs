@@ -136,10 +136,18 @@ fn a_stalled_receiver_holds_nobody() {
         world.advance(1);
         assert_eq!(held(&world), []);
         assert_eq!(slow_consumers(&world), 0);
-        // It takes a little: what comes now counts again.
-        world.clients[receiver].reading = Reading::Slow(100);
+        // A trickle is no progress: what comes now still counts for nobody.
+        world.clients[receiver].reading = Reading::Slow(1);
         world.client_reads(receiver);
         world.clients[receiver].reading = Reading::Nothing;
+        world.clients[sender].emit(&event("others", 40));
+        world.settle();
+        assert_eq!(held(&world), []);
+        // It takes a real amount: what comes now counts again.
+        world.clients[receiver].reading = Reading::All;
+        world.client_reads(receiver);
+        world.clients[receiver].reading = Reading::Nothing;
+        world.settle();
         for n in 0..20 {
             world.clients[sender].emit(&event("others", n));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relay_hub::{Audience, Limits, Room, SocketId};
 
-use crate::sim::{Answering, Change, Fact, NAMESPACES, Reading, World, seeds};
+use crate::sim::{Answering, Change, Fact, NAMESPACES, Reading, Style, World, seeds};
 
 /// Operations of one run.
 const STEPS: usize = 2_000;
@@ -37,7 +37,7 @@ fn act(world: &mut World, step: usize, id: usize) {
     let name = world.random.pick(&["", "", "", "/other,"]);
     let room = world.random.up_to(3);
     let fill = "x".repeat(world.random.up_to(900));
-    let choice = world.random.up_to(30);
+    let choice = world.random.up_to(31);
     let is_rare = world.random.one_in(8);
     let ack = if world.random.one_in(4) { step.to_string() } else { String::new() };
     let client = &mut world.clients[id];
@@ -71,6 +71,8 @@ fn act(world: &mut World, step: usize, id: usize) {
         28 if is_rare => client.hang_up(),
         29 if is_rare => client.text("nonsense"),
         30 if is_rare => client.answers_pings = false,
+        // Its WebSocket dies while it probes.
+        31 if client.is_polling() => client.link.hangs_up = true,
         _ => {
             client.reading = Reading::All;
             client.text("3");
@@ -80,7 +82,12 @@ fn act(world: &mut World, step: usize, id: usize) {
 
 fn arrive(world: &mut World) {
     let shard = world.random.up_to(world.instance.shards() - 1);
-    let id = world.open(shard);
+    let id = match world.random.up_to(5) {
+        0 => world.open_polling(shard, Style::Polls),
+        1 | 2 => world.open_polling(shard, Style::Upgrades),
+        3 => world.open_polling(shard, Style::UpgradesFirst),
+        _ => world.open(shard),
+    };
     world.clients[id].socket_bytes_max = world.random.pick(&[300, 3_000, 100_000]);
     world.clients[id].connect("/");
     if !world.random.one_in(4) {
@@ -118,6 +125,8 @@ fn a_swarm_loses_and_doubles_nothing_and_leaves_nothing_behind() {
             let mut world = World::sliced(limits(), shards, seed);
             run(&mut world);
             check_deliveries(&world);
+            let upgrades = world.stat(|stats| stats.upgrades.get());
+            assert!(upgrades > 5, "few go over: {upgrades}");
             world.finish();
         });
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use relay_hub::{
-    Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, EmitError,
-    EndReason, Happening, Packet, Refusal, Room, SocketId, SocketKey,
+    Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, Decision,
+    EmitError, EndReason, Happening, Packet, Refusal, Room, SocketId, SocketKey, Ticket,
 };
 use relay_socketio::json;
 use relay_socketio::{Args, Attachments};
@@ -57,6 +57,8 @@ pub(crate) struct Facts {
     pub(crate) all: Vec<Fact>,
     /// Tokens given out.
     pub(crate) tokens: u64,
+    /// What it was asked to decide on: the client, the namespace, the ticket.
+    pub(crate) asked: Vec<(usize, String, Ticket)>,
 }
 
 pub(crate) type Log = Rc<RefCell<Facts>>;
@@ -71,6 +73,11 @@ impl Facts {
             _ => None,
         };
         self.all.iter().filter_map(end).collect()
+    }
+
+    /// Whether it was asked to let a client into a namespace.
+    pub(crate) fn has_asked(&self, client: usize, namespace: &str) -> bool {
+        self.asked.iter().any(|asked| asked.0 == client && asked.1 == namespace)
     }
 
     pub(crate) fn outcomes(&self) -> Vec<(u64, Outcome)> {
@@ -107,6 +114,12 @@ impl Facts {
 pub(crate) struct Data {
     client: usize,
     panics_at_end: bool,
+}
+
+impl Data {
+    pub(super) fn of(client: usize) -> Self {
+        Self { client, panics_at_end: false }
+    }
 }
 
 pub(crate) struct TestApplication {
@@ -232,21 +245,25 @@ impl TestApplication {
 impl Application for TestApplication {
     type Data = Data;
 
-    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Result<Data, Refusal> {
-        let mut client = usize::MAX;
-        for (key, value) in request.auth.map(json::members).into_iter().flatten() {
-            if json::string_is(key, "panic") {
-                panic!("as the client wished");
-            }
-            if json::string_is(key, "refuse") {
-                let message = "not you".to_owned();
-                return Err(Refusal { message, data: Some(value.to_owned()) });
-            }
-            if json::string_is(key, "n") {
-                client = value.parse().expect("a client's number");
-            }
+    fn offers(&mut self, request: &ConnectRequest<'_>) -> bool {
+        assert!(said(request, "panic-at-offer").is_none(), "as the client wished");
+        request.namespace.starts_with("/dynamic")
+    }
+
+    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Decision<Data> {
+        let client = said(request, "n")
+            .map_or(usize::MAX, |value| value.parse().expect("a client's number"));
+        let asked = (client, request.namespace.to_owned(), request.ticket);
+        self.log.borrow_mut().asked.push(asked);
+        assert!(said(request, "panic").is_none(), "as the client wished");
+        if let Some(value) = said(request, "refuse") {
+            let message = "not you".to_owned();
+            return Decision::Refuse(Refusal { message, data: Some(value.to_owned()) });
         }
-        Ok(Data { client, panics_at_end: false })
+        match said(request, "later") {
+            Some(_) => Decision::Later,
+            None => Decision::Admit(Data::of(client)),
+        }
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Data>, happening: Happening<'_>) {
@@ -262,6 +279,9 @@ impl Application for TestApplication {
                 if let (Some(ack), Attachments::List(list)) = (ack, args.attachments()) {
                     _ = cx.acknowledge(socket, ack, args.raw().as_bytes(), list);
                 }
+            }
+            Happening::Message { .. } | Happening::Overdue { .. } => {
+                unreachable!("the test speaks Socket.IO and defers nothing")
             }
             Happening::Acknowledged { token, answer } => {
                 let outcome = match answer {
@@ -283,6 +303,12 @@ impl Application for TestApplication {
             }
         }
     }
+}
+
+/// What a client that asks to join says under a key.
+fn said<'a>(request: &ConnectRequest<'a>, wanted: &str) -> Option<&'a str> {
+    let mut members = request.auth.map(json::members).into_iter().flatten();
+    members.find(|(key, _)| json::string_is(key, wanted)).map(|(_, value)| value)
 }
 
 /// A string's contents, or the text of anything else.

@@ -12,6 +12,7 @@ impl World {
             assert!(!shard.hub.is_behind(), "shard {index} sleeps behind the order");
             let unread = self.unread(index).next();
             assert!(unread.is_none(), "shard {index} sleeps without credit over {unread:?}");
+            assert!(shard.inputs.is_empty(), "shard {index} sleeps over {:?}", shard.inputs);
         }
         if self.shards.iter().all(|shard| shard.hub.outbox_bytes() == 0) {
             for shard in &self.shards {
@@ -34,6 +35,7 @@ impl World {
         for (id, client) in self.clients.iter().enumerate() {
             assert!(client.dropped, "the connection of client {id} is over");
         }
+        assert!(self.http.waiting.is_empty(), "unanswered: {:?}", self.http.waiting);
         self.log.borrow().check_ends();
         let ends: u64 = EndReason::ALL
             .iter()

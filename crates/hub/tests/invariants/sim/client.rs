@@ -1,16 +1,17 @@
-//! A client of Socket.IO over WebSocket, and the socket between it and its shard.
+//! A client of Socket.IO over WebSocket or long-polling.
 //!
-//! Owns what a stock client does by itself (pongs, acknowledgements, the closing handshake), how
-//! fast it reads, and all that it saw. What the server sends must be legal: anything that a client
-//! would refuse fails the test at once.
+//! Owns what a stock client does by itself (pongs, acknowledgements, the closing handshake, the
+//! upgrade), how fast it reads, and all that it saw. What the server sends must be legal: anything
+//! that a client would refuse fails the test at once.
 
-use std::collections::VecDeque;
-
+use relay_engineio::{Packet, SessionId, decode_text, payload};
 use relay_hub::Key;
-use relay_socketio::json;
-use relay_socketio::{Attachments, Body, Decoder, DecoderLimits, Packet, Role};
-use relay_websocket::{Event as Frame, Opcode, write_masked_frame};
+use relay_socketio::{Decoder, DecoderLimits, Role};
+use relay_websocket::{Event as Frame, Opcode};
 
+use super::link::Link;
+use super::packets::base64;
+use super::poller::{Phase, Poller, Style};
 use super::random::Random;
 
 /// How fast a client reads.
@@ -48,7 +49,8 @@ pub(crate) struct Event {
 pub(crate) struct Client {
     pub(crate) id: usize,
     pub(crate) shard: usize,
-    pub(crate) key: Key,
+    /// What the server calls the connection under its WebSocket, if it has one.
+    pub(super) key: Option<Key>,
     pub(crate) reading: Reading,
     pub(crate) answering: Answering,
     pub(crate) answers_pings: bool,
@@ -56,14 +58,8 @@ pub(crate) struct Client {
     pub(crate) socket_bytes_max: usize,
     /// The server does not read it.
     pub(crate) held: bool,
-    /// Its socket refused bytes.
-    pub(crate) refused: bool,
-    /// The server shut its sending side down.
-    pub(crate) finished: bool,
-    /// The server dropped the TCP connection.
+    /// The server has forgotten it.
     pub(crate) dropped: bool,
-    /// The server has seen the end of the TCP connection.
-    pub(crate) is_gone: bool,
     /// What it has heard, in order.
     pub(crate) events: Vec<Event>,
     /// Acknowledgements of its own events: id and arguments.
@@ -80,32 +76,43 @@ pub(crate) struct Client {
     pub(crate) ws_pongs: Vec<Vec<u8>>,
     /// The open packet.
     pub(crate) open: String,
-    /// The close frame: its code, if it has one.
+    /// The close frame of its session: its code, if it has one.
     pub(crate) closed: Option<Option<u16>>,
-    /// It hangs up when everything it sent has been read.
-    hangs_up: bool,
-    sent: VecDeque<u8>,
-    socket: VecDeque<u8>,
-    frames: relay_websocket::Decoder,
-    packets: Decoder,
+    /// The end came as a packet.
+    pub(crate) told_the_end: bool,
+    /// Frames that a scripted client got, in order.
+    pub(crate) frames: Vec<String>,
+    pub(crate) link: Link,
+    /// Its side of long-polling, if that is how it began.
+    pub(crate) poller: Option<Poller>,
+    pub(super) packets: Decoder,
 }
 
 impl Client {
-    pub(crate) fn new(id: usize, shard: usize, key: Key) -> Self {
+    /// A client whose session is a WebSocket from the beginning.
+    pub(super) fn new(id: usize, shard: usize, key: Key) -> Self {
+        let link = Link::new();
+        Self { key: Some(key), link, ..Self::unconnected(id, shard) }
+    }
+
+    /// A client whose session begins by polling.
+    pub(super) fn polling(id: usize, shard: usize, session: SessionId, style: Style) -> Self {
+        let poller = Some(Poller::new(session, style));
+        Self { poller, ..Self::unconnected(id, shard) }
+    }
+
+    fn unconnected(id: usize, shard: usize) -> Self {
         let limits = DecoderLimits { attachments_max: 10, message_bytes_max: 16_000_000 };
         Self {
             id,
             shard,
-            key,
+            key: None,
             reading: Reading::All,
             answering: Answering::Once,
             answers_pings: true,
             socket_bytes_max: 100_000,
             held: false,
-            refused: false,
-            finished: false,
             dropped: false,
-            is_gone: false,
             events: Vec::new(),
             acks: Vec::new(),
             joined: Vec::new(),
@@ -115,10 +122,10 @@ impl Client {
             ws_pongs: Vec::new(),
             open: String::new(),
             closed: None,
-            hangs_up: false,
-            sent: VecDeque::new(),
-            socket: VecDeque::new(),
-            frames: relay_websocket::Decoder::new(relay_websocket::Role::Client, 16_000_000),
+            told_the_end: false,
+            frames: Vec::new(),
+            link: Link::none(),
+            poller: None,
             packets: Decoder::new(Role::Client, limits),
         }
     }
@@ -137,26 +144,45 @@ impl Client {
         self.events.iter().map(|event| event.args.as_str()).collect()
     }
 
+    /// Whether what it says goes by POST.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.poller.as_ref().is_some_and(Poller::is_current)
+    }
+
+    /// Whether a GET, and a POST, of it is unanswered.
+    pub(crate) fn unanswered(&self) -> (bool, bool) {
+        self.poller.as_ref().map_or((false, false), Poller::unanswered)
+    }
+
+    fn is_scripted(&self) -> bool {
+        self.poller.as_ref().is_some_and(|poller| poller.style == Style::Scripted)
+    }
+
     // ---- what it sends -----------------------------------------------------------------------
 
-    /// Sends one frame; the key is as good as any, since the stream is not looked at in between.
+    /// Sends one frame over its WebSocket.
     pub(crate) fn send(&mut self, opcode: Opcode, payload: &[u8]) {
-        let mut bytes = Vec::new();
-        let mask = u32::try_from(self.sent.len()).unwrap_or(7).to_be_bytes();
-        write_masked_frame(&mut bytes, opcode, payload, mask);
-        self.send_raw(&bytes);
+        self.link.send(opcode, payload);
     }
 
     pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
-        self.sent.extend(bytes);
+        self.link.send_raw(bytes);
     }
 
+    /// Sends a packet in text form.
     pub(crate) fn text(&mut self, packet: &str) {
-        self.send(Opcode::Text, packet.as_bytes());
+        match &mut self.poller {
+            Some(poller) if poller.is_current() => poller.push(packet.into()),
+            _ => self.send(Opcode::Text, packet.as_bytes()),
+        }
     }
 
+    /// Sends a binary message.
     pub(crate) fn binary(&mut self, data: &[u8]) {
-        self.send(Opcode::Binary, data);
+        match &mut self.poller {
+            Some(poller) if poller.is_current() => poller.push(base64(data)),
+            _ => self.send(Opcode::Binary, data),
+        }
     }
 
     /// Asks to join a namespace; the application learns its number.
@@ -177,153 +203,180 @@ impl Client {
         self.send(Opcode::Close, code.as_ref().map_or(&[], |code| &code[..]));
     }
 
+    /// Goes away without a word. A client that polls takes its requests back.
     pub(crate) fn hang_up(&mut self) {
-        self.hangs_up = true;
+        self.link.hangs_up = true;
+        if let Some(poller) = &mut self.poller {
+            poller.hangs_up = true;
+        }
     }
 
     // ---- its socket --------------------------------------------------------------------------
 
-    /// Whether the server can read something of it: bytes or the end.
+    /// Whether the server can read something of its WebSocket: bytes or the end.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.held && !self.dropped && !self.is_gone && (!self.sent.is_empty() || self.hangs_up)
+        !self.held && self.link.is_readable()
     }
 
-    /// Whether it has room again after it refused.
-    pub(crate) fn is_writable(&self) -> bool {
-        self.refused && !self.dropped && self.socket.len() < self.socket_bytes_max
+    /// Whether its WebSocket has room again after it refused.
+    pub(super) fn is_writable(&self) -> bool {
+        self.link.is_writable(self.socket_bytes_max)
     }
 
-    /// Whether it would read, or notice the end.
-    pub(crate) fn has_work(&self) -> bool {
-        self.reading != Reading::Nothing
-            && (!self.socket.is_empty() || (self.finished && !self.hangs_up))
+    /// Whether it would read, ask for something, or notice an end.
+    pub(super) fn has_work(&self) -> bool {
+        let reads = self.reading != Reading::Nothing;
+        (reads && self.link.has_work())
+            || self.has_lost_its_probe()
+            || self.poller.as_ref().is_some_and(|poller| poller.has_work(reads))
     }
 
     /// Whether nothing is on its way to it.
     pub(crate) fn has_read_all(&self) -> bool {
-        self.socket.is_empty() && !self.refused
+        let polls = self.poller.as_ref().is_none_or(Poller::is_quiet);
+        let reads = !self.is_polling() || self.reading != Reading::Nothing;
+        self.link.is_quiet() && polls && reads
     }
 
-    /// What one read call gives; `None` at the end.
-    pub(crate) fn take_sent(&mut self, max: usize, random: &mut Random) -> Option<Vec<u8>> {
-        if self.sent.is_empty() {
-            return None;
+    /// The WebSocket that it asked for is there, or is not.
+    pub(super) fn dialed(&mut self, key: Option<Key>) {
+        let is_scripted = self.is_scripted();
+        let Some(poller) = &mut self.poller else { return };
+        if key.is_none() {
+            return poller.probe_failed();
         }
-        let small = if random.one_in(4) { 1 + random.up_to(40) } else { max };
-        let n = self.sent.len().min(small).min(max);
-        Some(self.sent.drain(..n).collect())
+        self.key = key;
+        self.link = Link::new();
+        if !is_scripted {
+            poller.phase = Phase::Probing;
+            self.send(Opcode::Text, b"2probe");
+        }
     }
 
-    /// Takes as much as fits.
-    pub(crate) fn offer(&mut self, bytes: &[u8]) -> usize {
-        let n = bytes.len().min(self.socket_bytes_max.saturating_sub(self.socket.len()));
-        self.socket.extend(&bytes[..n]);
-        n
+    fn has_lost_its_probe(&self) -> bool {
+        let is_over = self.link.dropped || self.link.closed;
+        self.poller.as_ref().is_some_and(|poller| {
+            is_over && !poller.is_over && !matches!(poller.phase, Phase::Polling | Phase::Dialing)
+        })
     }
 
     // ---- what it reads -----------------------------------------------------------------------
 
-    pub(crate) fn read(&mut self, random: &mut Random) {
-        let n = match self.reading {
-            Reading::All => self.socket.len(),
-            Reading::Slow(most) => self.socket.len().min(1 + random.up_to(most)),
-            Reading::Nothing => return,
-        };
-        let mut bytes: Vec<u8> = self.socket.drain(..n).collect();
-        let mut frames = std::mem::replace(
-            &mut self.frames,
-            relay_websocket::Decoder::new(relay_websocket::Role::Client, 0),
-        );
+    pub(super) fn read(&mut self, random: &mut Random) {
+        let reads = self.reading != Reading::Nothing;
+        while let Some(answer) = self.poller.as_mut().and_then(|poller| poller.read(reads)) {
+            if let Some(body) = answer {
+                self.on_body(&body);
+            }
+        }
+        match self.reading {
+            Reading::All => self.read_link(None, random),
+            Reading::Slow(most) => self.read_link(Some(most), random),
+            Reading::Nothing => {}
+        }
+        let is_lost = self.has_lost_its_probe();
+        if let Some(poller) = &mut self.poller {
+            if is_lost {
+                if poller.is_current() && self.link.dropped {
+                    self.link = Link::none();
+                }
+                poller.probe_failed();
+            }
+            self.link.hangs_up |= poller.is_over;
+        }
+        if self.poller.as_ref().is_some_and(|poller| poller.is_paused() && !poller.is_over) {
+            self.go_over();
+        }
+    }
+
+    /// Its last GET and POST are over: it says so, and speaks through the WebSocket from now on.
+    fn go_over(&mut self) {
+        let Some(poller) = &mut self.poller else { return };
+        poller.phase = Phase::Upgraded;
+        self.link.send(Opcode::Text, b"5");
+        for packet in poller.take_outgoing() {
+            match decode_text(std::str::from_utf8(&packet).expect("text")) {
+                Ok(Packet::Binary(data)) => self.link.send(Opcode::Binary, &data),
+                _ => self.link.send(Opcode::Text, &packet),
+            }
+        }
+    }
+
+    fn on_body(&mut self, body: &[u8]) {
+        let body = std::str::from_utf8(body).expect("text");
+        let packets: Vec<_> = payload::decode(body).collect();
+        assert!(packets.len() <= 16, "more packets than python-engineio takes: {}", packets.len());
+        for packet in packets {
+            self.on_engine_packet(packet.expect("the server's packets are legal"));
+        }
+        if let Some(poller) = &mut self.poller {
+            poller.is_over |= self.told_the_end;
+        }
+    }
+
+    fn read_link(&mut self, slow: Option<usize>, random: &mut Random) {
+        let mut bytes = self.link.take_received(slow, random);
+        let Some(mut frames) = self.link.frames.take() else { return };
         let mut input = &mut bytes[..];
         loop {
             let step = frames.decode(input).expect("the server's frames are legal");
             let consumed = step.consumed;
             let Some(frame) = step.event else { break };
-            assert!(self.closed.is_none(), "nothing follows a close frame");
-            self.on_frame(frame);
+            assert!(!self.link.closed, "nothing follows a close frame");
+            if self.is_scripted() {
+                self.note(frame);
+            } else {
+                self.on_frame(frame);
+            }
             input = &mut std::mem::take(&mut input)[consumed..];
         }
-        self.frames = frames;
-        if self.socket.is_empty() && self.finished {
-            self.hang_up();
+        self.link.frames = Some(frames);
+        if self.link.finished && self.link.is_quiet() {
+            // When a scripted client hangs up, its script says.
+            self.link.finished = false;
+            self.link.hangs_up = !self.is_scripted();
         }
     }
 
     fn on_frame(&mut self, frame: Frame<'_>) {
-        match frame {
-            Frame::Text(text) => match text.split_at(1) {
-                ("0", open) => self.open = open.to_owned(),
-                ("2", _) => {
-                    self.pings += 1;
-                    if self.answers_pings {
-                        self.text("3");
-                    }
+        let probes = self.poller.as_mut().filter(|poller| poller.is_current());
+        match (frame, probes) {
+            (Frame::Text("3probe"), Some(poller)) => {
+                assert_eq!(poller.phase, Phase::Probing, "one 2probe, one 3probe");
+                poller.phase = Phase::Pausing;
+            }
+            (Frame::Text(_) | Frame::Binary(_), Some(_)) => {
+                panic!("{frame:?} on a WebSocket that probes")
+            }
+            (Frame::Text(text), None) => {
+                let packet = decode_text(text).expect("the server's packets are legal");
+                self.on_engine_packet(packet);
+            }
+            (Frame::Binary(data), None) => self.on_engine_packet(Packet::Binary(data.into())),
+            (Frame::Ping(_), _) => panic!("the server sends no WebSocket pings"),
+            (Frame::Pong(data), _) => self.ws_pongs.push(data.to_vec()),
+            (Frame::Close(close), probes) => {
+                if probes.is_none() {
+                    self.closed = Some(close.map(|close| close.code));
                 }
-                ("4", packet) => self.on_message(Ok(packet)),
-                _ => panic!("a client would refuse {text}"),
-            },
-            Frame::Binary(data) => self.on_message(Err(data)),
-            Frame::Ping(_) => panic!("the server sends no WebSocket pings"),
-            Frame::Pong(data) => self.ws_pongs.push(data.to_vec()),
-            Frame::Close(close) => {
-                self.closed = Some(close.map(|close| close.code));
+                self.link.closed = true;
                 self.close(None);
             }
         }
     }
 
-    fn on_message(&mut self, message: Result<&str, &[u8]>) {
-        let limits = DecoderLimits::default();
-        let mut decoder = std::mem::replace(&mut self.packets, Decoder::new(Role::Client, limits));
-        let packet = match message {
-            Ok(text) => decoder.text(text),
-            Err(data) => decoder.binary(data),
+    /// What a scripted client got.
+    fn note(&mut self, frame: Frame<'_>) {
+        let note = match frame {
+            Frame::Text(text) => text.to_owned(),
+            Frame::Binary(data) => format!("binary {}", String::from_utf8_lossy(data)),
+            Frame::Ping(_) => panic!("the server sends no WebSocket pings"),
+            Frame::Pong(data) => format!("pong {}", String::from_utf8_lossy(data)),
+            Frame::Close(close) => {
+                self.link.closed = true;
+                close.map_or("close".to_owned(), |close| format!("close {}", close.code))
+            }
         };
-        if let Some(packet) = packet.expect("the server's packets are legal") {
-            self.on_packet(packet);
-        }
-        self.packets = decoder;
-    }
-
-    fn on_packet(&mut self, packet: Packet<'_>) {
-        let Packet { namespace, body } = packet;
-        let namespace = namespace.to_owned();
-        match body {
-            Body::Connect { auth } => {
-                let payload = auth.expect("a CONNECT of the server has a payload");
-                let sid = json::members(payload).find(|(key, _)| json::string_is(key, "sid"));
-                let (_, sid) = sid.expect("a CONNECT of the server has a sid");
-                let sid = String::from_utf8_lossy(&json::unescape(sid)).into_owned();
-                self.joined.push((namespace, sid));
-            }
-            Body::Disconnect => self.put_out.push(namespace),
-            Body::ConnectError { payload } => self.refusals.push((namespace, payload.to_owned())),
-            Body::Ack { id, args } => self.acks.push((id, args.raw().to_owned())),
-            Body::Event { id, args } => {
-                let Attachments::List(attachments) = args.attachments() else {
-                    panic!("more than any client takes");
-                };
-                self.answer(&namespace, id);
-                self.events.push(Event {
-                    namespace,
-                    ack: id,
-                    args: args.raw().to_owned(),
-                    attachments: attachments.iter().map(|data| data.to_vec()).collect(),
-                });
-            }
-        }
-    }
-
-    fn answer(&mut self, namespace: &str, ack: Option<u64>) {
-        let Some(ack) = ack else { return };
-        let name = if namespace == "/" { String::new() } else { format!("{namespace},") };
-        let packet = format!("43{name}{ack}[{},\"more\"]", self.id);
-        for _ in 0..match self.answering {
-            Answering::Once => 1,
-            Answering::Twice => 2,
-            Answering::Never => 0,
-        } {
-            self.text(&packet);
-        }
+        self.frames.push(note);
     }
 }

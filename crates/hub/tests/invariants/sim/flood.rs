@@ -14,6 +14,7 @@ pub(crate) fn small() -> Limits {
         outbox_bytes_max: 80_000,
         order_bytes_per_shard: 160_000,
         sender_window_bytes: 10_000,
+        receiver_progress_bytes: 40,
         memory_bytes_max: 20_000_000,
         memory_step_bytes: 1_000,
         read_bytes: 1_000,

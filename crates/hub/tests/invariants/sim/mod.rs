@@ -8,8 +8,15 @@
 mod application;
 mod check;
 mod client;
+mod doors;
 pub(crate) mod flood;
+mod http;
+mod link;
+mod packets;
+mod poller;
 mod random;
+pub(crate) mod script;
+mod time;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -23,6 +30,7 @@ use relay_hub::{
 
 pub(crate) use application::{Change, Fact, Log, Outcome, TestApplication};
 pub(crate) use client::{Answering, Client, Reading};
+pub(crate) use poller::Style;
 pub(crate) use random::{Random, seeds};
 
 /// The namespaces of every simulated instance.
@@ -48,6 +56,8 @@ struct Shard {
     woken: bool,
     /// It found no credit and sleeps until it is woken.
     starved: bool,
+    /// What came by HTTP.
+    inputs: VecDeque<http::Input>,
     /// Connections that were dirty when a flush gave way.
     rest: VecDeque<Key>,
     /// The client in each slot.
@@ -62,15 +72,21 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) log: Log,
     pub(crate) published: Published,
+    pub(crate) http: http::Http,
     shards: Vec<Shard>,
+}
+
+fn handshake() -> Handshake {
+    Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
 impl World {
     /// A world whose fan-out is sliced differently with every seed: nothing that is observed may
     /// depend on it.
     pub(crate) fn sliced(mut limits: Limits, shards: usize, seed: u64) -> Self {
-        limits.fan_out_slice = [1, 2, 5, 512][seed as usize % 4];
-        limits.fan_out_few = [0, 2, 64][seed as usize / 4 % 3];
+        let choice = usize::try_from(seed).unwrap_or(0);
+        limits.fan_out_slice = [1, 2, 5, 512][choice % 4];
+        limits.fan_out_few = [0, 2, 64][choice / 4 % 3];
         Self::new(limits, shards, seed)
     }
 
@@ -89,6 +105,7 @@ impl World {
                 inbox: (0..shards).map(|_| VecDeque::new()).collect(),
                 woken: false,
                 starved: false,
+                inputs: VecDeque::new(),
                 rest: VecDeque::new(),
                 peers: Vec::new(),
             }
@@ -96,22 +113,27 @@ impl World {
         let shards = (0..shards).map(hub).collect();
         let clients = Vec::new();
         let random = Random::new(seed);
-        Self { now: 1_000, random, clients, log, published, shards, instance }
+        let http = http::Http::default();
+        Self { now: 1_000, random, clients, log, published, http, shards, instance }
     }
 
     /// Opens a connection on a shard; it has joined no namespace.
     pub(crate) fn open(&mut self, shard: usize) -> usize {
-        let handshake = Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
         let id = self.clients.len();
-        let key = self.shards[shard].hub.open(self.now, handshake);
+        let key = self.shards[shard].hub.open(self.now, handshake());
+        self.attach(shard, key, id);
+        self.clients.push(Client::new(id, shard, key));
+        self.carry_out(shard);
+        id
+    }
+
+    /// A client has a WebSocket from now on.
+    fn attach(&mut self, shard: usize, key: Key, id: usize) {
         let peers = &mut self.shards[shard].peers;
         if peers.len() <= key.slot() {
             peers.resize(key.slot() + 1, None);
         }
         peers[key.slot()] = Some(id);
-        self.clients.push(Client::new(id, shard, key));
-        self.carry_out(shard);
-        id
     }
 
     /// Opens a connection that joins `/`.
@@ -139,22 +161,30 @@ impl World {
     /// Runs everything that can run without time passing, in a random interleaving.
     pub(crate) fn settle(&mut self) {
         for _ in 0..2_000_000 {
-            let busy: Vec<_> = (0..self.shards.len()).filter(|&it| self.is_busy(it)).collect();
-            let reading: Vec<_> =
-                (0..self.clients.len()).filter(|&it| self.clients[it].has_work()).collect();
-            match self.random.below(busy.len() + reading.len().min(busy.len() + 2)) {
-                None => return self.check_rest(),
-                Some(choice) if choice < busy.len() => self.pass(busy[choice]),
-                Some(_) => {
-                    for id in reading {
-                        if self.random.one_in(2) {
-                            self.client_reads(id);
-                        }
+            if !self.step() {
+                return self.check_rest();
+            }
+        }
+        panic!("the instance finds no rest");
+    }
+
+    /// One pass of a shard, or one turn of the clients; `false` if nobody has anything to do.
+    pub(crate) fn step(&mut self) -> bool {
+        let busy: Vec<_> = (0..self.shards.len()).filter(|&it| self.is_busy(it)).collect();
+        let reading: Vec<_> =
+            (0..self.clients.len()).filter(|&it| self.clients[it].has_work()).collect();
+        match self.random.below(busy.len() + reading.len().min(busy.len() + 2)) {
+            None => return false,
+            Some(choice) if choice < busy.len() => self.pass(busy[choice]),
+            Some(_) => {
+                for id in reading {
+                    if self.random.one_in(2) {
+                        self.client_reads(id);
                     }
                 }
             }
         }
-        panic!("the instance finds no rest");
+        true
     }
 
     /// Clients of a shard that have sent what was not read, and may be read.
@@ -172,6 +202,7 @@ impl World {
             || !it.rest.is_empty()
             || it.inbox.iter().any(|from| !from.is_empty())
             || self.clients.iter().any(|client| client.shard == shard && client.is_writable())
+            || (!it.starved && !it.inputs.is_empty())
             || (!it.starved && self.unread(shard).next().is_some())
     }
 
@@ -189,6 +220,7 @@ impl World {
                 break;
             }
         }
+        self.take_inputs(shard);
         self.shards[shard].hub.relieve_memory(self.now);
         self.carry_out(shard);
         self.flush(shard);
@@ -213,9 +245,10 @@ impl World {
     fn notice_writable(&mut self, shard: usize) {
         for id in 0..self.clients.len() {
             if self.clients[id].shard == shard && self.clients[id].is_writable() {
-                self.clients[id].refused = false;
-                let key = self.clients[id].key;
-                self.shards[shard].hub.writable(key);
+                self.clients[id].link.refused = false;
+                if let Some(key) = self.clients[id].key {
+                    self.shards[shard].hub.writable(key);
+                }
             }
         }
     }
@@ -223,6 +256,7 @@ impl World {
     /// One read call: some of what a client sent. `false` if the shard has no credit.
     pub(crate) fn read(&mut self, id: usize) -> bool {
         let Client { shard, key, .. } = self.clients[id];
+        let Some(key) = key else { return true };
         let read_bytes = self.instance.limits().read_bytes;
         if !self.shards[shard].hub.may_read() {
             self.shards[shard].starved = true;
@@ -231,10 +265,10 @@ impl World {
         if !self.clients[id].is_readable() {
             return true;
         }
-        match self.clients[id].take_sent(read_bytes, &mut self.random) {
+        match self.clients[id].link.take_sent(read_bytes, &mut self.random) {
             Some(mut bytes) => self.shards[shard].hub.receive(self.now, key, &mut bytes),
             None => {
-                self.clients[id].is_gone = true;
+                self.clients[id].link.is_gone = true;
                 self.shards[shard].hub.transport_ended(self.now, key, false);
             }
         }
@@ -268,9 +302,10 @@ impl World {
     }
 
     fn write(&mut self, shard: usize, key: Key) {
-        let Some(id) = self.peer(shard, key) else { return };
+        let peer = self.peer(shard, key);
         let hub = &mut self.shards[shard].hub;
-        let Some(outbox) = hub.outbox(key) else { return };
+        // Asked also for who has no socket: that is how a GET is answered.
+        let (Some(outbox), Some(id)) = (hub.outbox(key), peer) else { return };
         let mut offered = Vec::with_capacity(outbox.bytes());
         for frame in outbox.frames() {
             offered.extend_from_slice(frame.bytes());
@@ -279,24 +314,19 @@ impl World {
         if offered.is_empty() {
             return;
         }
-        let taken = self.clients[id].offer(offered);
+        let client = &mut self.clients[id];
+        let taken = client.link.offer(offered, client.socket_bytes_max);
         let all = taken == offered.len();
         hub.wrote(self.now, key, taken);
         if !all {
-            self.clients[id].refused = true;
+            self.clients[id].link.refused = true;
             self.shards[shard].hub.write_blocked(self.now, key);
         }
     }
 
     fn peer(&self, shard: usize, key: Key) -> Option<usize> {
         let id = (*self.shards[shard].peers.get(key.slot())?)?;
-        (self.clients[id].key == key).then_some(id)
-    }
-
-    /// A client reads what its socket holds and does what it does about it.
-    pub(crate) fn client_reads(&mut self, id: usize) {
-        let client = &mut self.clients[id];
-        client.read(&mut self.random);
+        (self.clients[id].key == Some(key)).then_some(id)
     }
 
     /// Does what a hub asked for.
@@ -311,11 +341,20 @@ impl World {
                 }
                 Output::Hold(key) => self.with_peer(shard, key, |client| client.held = true),
                 Output::Read(key) => self.with_peer(shard, key, |client| client.held = false),
-                Output::Finish(key) => self.with_peer(shard, key, |client| client.finished = true),
-                Output::Drop(key) => {
-                    self.with_peer(shard, key, |client| client.dropped = true);
-                    self.shards[shard].peers[key.slot()] = None;
+                Output::Finish(key) => {
+                    self.with_peer(shard, key, |client| client.link.finished = true);
                 }
+                Output::Drop(key) => {
+                    self.with_peer(shard, key, |client| {
+                        client.link.dropped = true;
+                        client.held = false;
+                        client.dropped = client.poller.is_none();
+                    });
+                    if let Some(peer) = self.shards[shard].peers.get_mut(key.slot()) {
+                        *peer = None;
+                    }
+                }
+                Output::Reply { number, reply } => self.answer(number, reply),
             }
         }
         if self.shards[shard].hub.take_placed() {
@@ -323,6 +362,7 @@ impl World {
                 it.woken |= other != shard;
             }
         }
+        self.notice_ends(shard);
         let it = &mut self.shards[shard];
         it.hub.assert_consistent();
         while let Some(key) = it.hub.dirty().or_else(|| it.hub.dirty_bulk()) {
@@ -331,30 +371,15 @@ impl World {
     }
 
     fn with_peer(&mut self, shard: usize, key: Key, act: impl FnOnce(&mut Client)) {
-        let id = self.peer(shard, key).expect("outputs name live connections");
-        act(&mut self.clients[id]);
-    }
-
-    /// Lets `ms` pass; whatever is due happens at its time.
-    pub(crate) fn advance(&mut self, ms: u64) {
-        self.advance_with(ms, |_| false);
-    }
-
-    /// The same, while the kernel still holds unread bytes of some clients.
-    pub(crate) fn advance_with(&mut self, ms: u64, is_unread: impl Fn(usize) -> bool) {
-        let until = self.now + ms;
-        loop {
-            let due = self.shards.iter().filter_map(|shard| shard.hub.deadline()).min();
-            let Some(due) = due.filter(|&due| due <= until) else { break };
-            self.now = self.now.max(due);
-            for shard in 0..self.shards.len() {
-                let Shard { hub, peers, .. } = &mut self.shards[shard];
-                hub.handle_deadlines(self.now, |key| peers[key.slot()].is_some_and(&is_unread));
-                self.carry_out(shard);
-            }
-            self.settle();
+        match self.peer(shard, key) {
+            Some(id) => act(&mut self.clients[id]),
+            // A session that polls may have no connection of its own.
+            None => assert!(self.has_polled(shard), "outputs name live connections"),
         }
-        self.now = until;
+    }
+
+    fn has_polled(&self, shard: usize) -> bool {
+        self.clients.iter().any(|client| client.shard == shard && client.poller.is_some())
     }
 
     /// Delivers a broadcast of another instance.
@@ -366,7 +391,7 @@ impl World {
     /// Stops the instance.
     pub(crate) fn shut_down(&mut self) {
         for shard in 0..self.shards.len() {
-            self.shards[shard].hub.shut_down(self.now);
+            self.shards[shard].hub.shut_down(self.now, usize::MAX);
             self.carry_out(shard);
         }
     }
