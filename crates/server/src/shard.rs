@@ -198,6 +198,10 @@ impl<A: Application> Shard<A> {
                 return Ok(());
             }
             if more {
+                if !self.rest.is_empty() {
+                    // Work for many clients is under way: whoever else wants the core goes first.
+                    std::thread::yield_now();
+                }
                 tokio::task::yield_now().await;
             } else {
                 self.wait().await?;

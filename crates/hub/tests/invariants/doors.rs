@@ -1,5 +1,6 @@
 //! The door of a namespace: decisions that take their time, and namespaces that come and go.
 
+mod churn;
 mod decisions;
 mod dynamic;
 
@@ -25,6 +26,11 @@ fn check(count: u64, limits: &Limits, body: impl Fn(&mut World)) {
             assert_eq!(instance.namespace_count(), NAMESPACES.len(), "namespaces are left");
         });
     }
+}
+
+/// Namespaces beyond those that always exist.
+fn dynamic(world: &World) -> usize {
+    world.instance.namespace_count() - NAMESPACES.len()
 }
 
 /// A connection that joined nothing, over a transport of the seed's choice.
