@@ -110,10 +110,20 @@ impl<D> Core<D> {
         if connection.sockets.len() + deciding >= limits.namespaces_per_connection_max {
             return Some(Refusal::new("Too many namespaces"));
         }
-        (self.decisions.len() >= limits.decisions_max).then(|| Refusal::new("Server busy"))
+        None
     }
 
     fn await_decision(&mut self, key: Key, name: &str, number: u64) {
+        let limits = self.limits();
+        let Some(connection) = self.connections.get(key) else { return };
+        let deciding = connection.doors.as_ref().map_or(0, |doors| doors.deciding.len());
+        // Whoever is admitted at once gets in all the same.
+        if self.decisions.len() >= limits.decisions_max
+            || deciding >= limits.decisions_per_connection_max
+        {
+            self.stats.decisions_refused.add(1);
+            return self.refuse_connect(key, name, &Refusal::new("Server busy"));
+        }
         self.decisions.insert(number, key);
         self.stats.decisions.set(self.decisions.len() as u64);
         let due = self.now + millis(self.limits().decision_timeout);

@@ -57,6 +57,8 @@ pub struct Limits {
     pub namespaces_per_connection_max: usize,
     /// CONNECTs of one shard that the application has yet to decide on.
     pub decisions_max: usize,
+    /// Of one connection's. Few clients must not take all of a shard's.
+    pub decisions_per_connection_max: usize,
     /// Time that the application has to decide whether a session may begin, or a socket may join.
     pub decision_timeout: Duration,
 
@@ -170,6 +172,7 @@ impl Default for Limits {
             namespace_name_bytes_max: 256,
             namespaces_per_connection_max: 50,
             decisions_max: 20_000,
+            decisions_per_connection_max: 8,
             decision_timeout: Duration::from_secs(10),
             rooms_per_socket_max: 1_000,
             room_name_bytes_max: 256,

@@ -35,11 +35,16 @@ struct Slot<T> {
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    /// The generation of slots that are made from now on: none that was given before.
+    first_generation: u32,
 }
+
+/// An empty slab of more slots than this gives its memory back.
+const EMPTY_SLOTS_MAX: usize = 64;
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new(), first_generation: 0 }
     }
 }
 
@@ -48,7 +53,7 @@ impl<T> Slots<T> {
     pub(crate) fn next_key(&self) -> Key {
         match self.free.last() {
             Some(&slot) => Key { slot, generation: self.slots[slot as usize].generation },
-            None => Key { slot: narrow(self.slots.len()), generation: 0 },
+            None => Key { slot: narrow(self.slots.len()), generation: self.first_generation },
         }
     }
 
@@ -57,7 +62,7 @@ impl<T> Slots<T> {
         if self.free.pop().is_some() {
             self.slots[key.slot()].value = Some(value);
         } else {
-            self.slots.push(Slot { generation: 0, value: Some(value) });
+            self.slots.push(Slot { generation: key.generation, value: Some(value) });
         }
         key
     }
@@ -70,6 +75,12 @@ impl<T> Slots<T> {
         let value = slot.value.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(key.slot);
+        if self.free.len() == self.slots.len() && self.slots.len() > EMPTY_SLOTS_MAX {
+            let last = self.slots.iter().map(|slot| slot.generation).max();
+            self.first_generation = last.unwrap_or(self.first_generation);
+            self.slots = Vec::new();
+            self.free = Vec::new();
+        }
         Some(value)
     }
 
@@ -120,6 +131,19 @@ fn narrow(slot: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::Slots;
+
+    #[test]
+    fn a_large_slab_that_is_empty_gives_its_memory_back() {
+        let mut slots = Slots::default();
+        let keys: Vec<_> = (0..=super::EMPTY_SLOTS_MAX).map(|n| slots.insert(n)).collect();
+        for &key in &keys {
+            slots.remove(key);
+        }
+        assert_eq!((slots.bound(), slots.len()), (0, 0));
+        let key = slots.insert(7);
+        assert!(keys.iter().all(|&old| slots.get(old).is_none()), "stale keys stay stale");
+        assert_eq!(slots.get(key), Some(&7));
+    }
 
     #[test]
     fn a_stale_key_finds_nothing() {

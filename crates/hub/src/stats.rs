@@ -97,6 +97,8 @@ stats! {
     panics,
     /// Gauge: CONNECTs that the application has yet to decide on.
     decisions,
+    /// CONNECTs refused because too many were undecided.
+    decisions_refused,
     /// CONNECTs that the application did not decide on in time.
     decisions_overdue,
     /// Gauge: events that the application has yet to go on with.

@@ -1,6 +1,7 @@
-//! Relay as a library: settings from the environment, what the machine allows, and the routes
-//! beside the protocol.
+//! Relay as a library: the configuration, what the machine allows, and the routes beside the
+//! protocol.
 
+pub mod health;
 pub mod memory;
 mod metrics;
 pub mod process;

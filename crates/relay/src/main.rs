@@ -1,4 +1,4 @@
-//! The gateway as a program: settings, wiring, signals.
+//! The gateway as a program: what the command line asks for, wiring, signals.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,12 +6,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use relay::memory::Budget;
+use relay::health::{self, Url};
 use relay::process::Process;
 use relay::routes::Sources;
-use relay::settings::{Settings, variables};
+use relay::settings::{self, Command, CommandLine, Loaded, Machine};
 use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
-use relay_hub::Limits;
 use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind, instance};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -36,22 +35,57 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "relay: {line}");
 }
 
-fn run() -> Result<(), Vec<String>> {
-    let failed = |error: &dyn std::fmt::Display| vec![error.to_string()];
-    let settings = Settings::read(variables()?.into_iter())?;
-    let mut limits = Limits::default();
-    let budget = Budget::detect();
-    if let Some(bytes_max) = budget.and_then(|it| usize::try_from(it.bytes_max).ok()) {
-        limits.memory_bytes_max = bytes_max;
+/// What was asked for. Whoever reads only the beginning of it has seen enough.
+fn print(text: &str) -> Result<(), Vec<String>> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(failed(&error)),
+        _ => Ok(()),
     }
-    limits.check().map_err(|broken| vec![broken.to_owned()])?;
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Vec<String> {
+    vec![error.to_string()]
+}
+
+fn run() -> Result<(), Vec<String>> {
+    let line = CommandLine::read(std::env::args_os().skip(1));
+    match &line.command {
+        Command::Help => print(&settings::help()),
+        Command::Version => print(concat!("relay ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Serve => serve(load(&line)?),
+        Command::Check => load(&line).and_then(|_| print("ok\n")),
+        Command::PrintConfig => print(&load(&line)?.print()),
+        Command::Health { url } => {
+            let url = match url {
+                Some(url) => line.check().map_err(sentences).map(|()| Url::parse(url))?,
+                None => load(&line).map(|it| Url::of(it.settings.host, it.settings.port))?,
+            };
+            let url = url.map_err(|it| failed(&it))?;
+            let status = url.ask(health::TIMEOUT).map_err(|it| failed(&it))?;
+            print(&format!("{url}: status {status}\n"))
+        }
+    }
+}
+
+fn load(line: &CommandLine) -> Result<Loaded, Vec<String>> {
+    let read = |path: &std::path::Path| std::fs::read(path);
+    Loaded::read(line, std::env::vars_os(), read, Machine::detect()).map_err(sentences)
+}
+
+fn sentences(wrong: Vec<settings::Wrong>) -> Vec<String> {
+    wrong.into_iter().map(|it| it.to_string()).collect()
+}
+
+fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
+    let memory = loaded.memory();
+    let settings = loaded.settings;
+    let limits = settings.limits;
     let descriptors = Descriptors::raise();
     let connections_max = descriptors.connections_max(limits.reserved_descriptors);
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
     let listeners = bind(settings.host, settings.port, settings.shards, &limits)
         .map_err(|error| failed(&error))?;
 
-    let memory_bytes_max = limits.memory_bytes_max;
     let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
     let gateways: Vec<_> = (0..settings.shards).map(|_| GatewayStats::new(&types)).collect();
     let instance =
@@ -87,11 +121,7 @@ fn run() -> Result<(), Vec<String>> {
         server.address(),
         settings.shards
     ));
-    let budget = budget.map_or_else(
-        || format!("{memory_bytes_max} bytes: nothing says how much there is"),
-        |it| it.to_string(),
-    );
-    say(&format!("memory for what clients make it hold: {budget}"));
+    say(&format!("memory for what clients make it hold: {memory}"));
     let _ = signals.forever().next();
     say("stopping; a second signal ends at once");
     std::thread::spawn(move || {

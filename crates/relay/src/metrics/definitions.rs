@@ -77,6 +77,11 @@ const HUB: &[Definition] = &[
         "CONNECTs refused because the application did not decide in time.",
         Value::Hubs(|it| it.decisions_overdue.get()),
     ),
+    counter(
+        "relay_decisions_refused_total",
+        "CONNECTs refused because too many were undecided.",
+        Value::Hubs(|it| it.decisions_refused.get()),
+    ),
     gauge(
         "relay_deferrals",
         "Events that the application has yet to go on with.",

@@ -292,17 +292,30 @@ fn decisions_of_a_shard_are_bounded() {
     });
 }
 
-/// While a shard has as many decisions as it may, it asks about nobody: also whoever would be
-/// let in at once must wait.
+/// While a shard has as many decisions as it may, whoever is decided on at once gets in.
 #[test]
-fn a_shard_that_is_busy_asks_about_nobody() {
+fn a_shard_that_is_busy_still_admits_at_once() {
     let limits = Limits { decisions_max: 0, ..limits() };
     check(1, &limits, |world| {
+        let (id, late) = (open(world, 0), open(world, 0));
+        join(world, id, "/");
+        ask_later(world, late, "/");
+        assert_eq!(refusals(world, late, "/"), [busy()]);
+        assert_eq!(world.stat(|stats| stats.decisions_refused.get()), 1);
+    });
+}
+
+/// Few connections must not take all the decisions of a shard.
+#[test]
+fn decisions_of_a_connection_are_bounded() {
+    let limits = Limits { decisions_per_connection_max: 2, ..limits() };
+    check(1, &limits, |world| {
         let id = open(world, 0);
-        ask(world, id, "/", "");
-        world.settle();
-        assert_eq!(refusals(world, id, "/"), [busy()]);
-        assert!(world.log.borrow().asked.is_empty());
+        for name in ["/", "/dynamic-1", "/dynamic-2"] {
+            ask_later(world, id, name);
+        }
+        assert_eq!(decisions(world), 2);
+        assert_eq!(refusals(world, id, "/dynamic-2"), [busy()]);
     });
 }
 
