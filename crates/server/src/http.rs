@@ -15,12 +15,13 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use relay_engineio::sid::SessionId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Shared;
+use crate::patient::Patient;
 use crate::polling;
 use crate::visit::Visit;
 
@@ -146,7 +147,7 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
         .header_read_timeout(limits.http_head_timeout)
         .max_headers(limits.http_headers_max)
         .max_buf_size(limits.http_head_bytes_max)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(Patient::new(stream, limits.http_write_timeout), service);
     let mut connection = pin!(Some(connection));
     let served = std::future::poll_fn(|cx| match connection.as_mut().get_mut() {
         Some(connection) => connection.poll_without_shutdown(cx),

@@ -75,6 +75,7 @@ mod http;
 mod inputs;
 mod listen;
 mod mailbox;
+mod patient;
 mod polling;
 mod pulse;
 mod shard;

@@ -144,7 +144,7 @@ pub(crate) async fn request(
         let body = whole(body, limits.payload_bytes_max, limits.http_body_timeout);
         let body = tokio::select! {
             biased;
-            // Refused already: nobody waits for its body.
+            // Refused, or its session ended: its body says nothing any more.
             reply = &mut answered => {
                 carried.answered = true;
                 return reply_to(reply, &shared, &asker).await;

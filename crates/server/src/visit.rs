@@ -48,11 +48,11 @@ impl Visit {
             Some(malformed) => malformed,
             None => self.route(head, &mut body).await,
         };
+        if !waits && !answer.headers().contains_key(header::CONNECTION) {
+            forget(body, patience);
+        }
         if ends {
             close(&mut answer);
-        }
-        if !waits && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            forget(body, patience);
         }
         answer
     }

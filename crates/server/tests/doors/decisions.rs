@@ -149,20 +149,20 @@ fn crowd(shards: usize, decisions_max: usize) {
             for client in &mut honest {
                 timed(&mut longest, || client.echo(n));
             }
-            // A shard that is as busy as it may be says so at once, to whoever asks.
+            // Whoever is decided on at once gets in, however busy the shard is.
             let mut client = Client::open(it.running.address);
             client.send("40");
             late.note(&timed(&mut longest, || client.next()).expect("an answer"));
         }
     }
-    assert!(bound < CROWD || late.refused == 0, "there was room");
+    assert_eq!(late.refused, 0, "whoever is decided on at once gets in");
     let mut outcomes = Outcomes::default();
     for client in &mut slow {
         outcomes.note(&client.next().expect("an answer"));
     }
     assert!(longest < LATE, "somebody waited for {longest:?}");
     assert_eq!(outcomes.admitted + outcomes.refused, CROWD);
-    assert_eq!(outcomes.admitted, it.decided());
+    assert!(outcomes.admitted <= it.decided(), "nobody gets in without a decision");
     assert_eq!(outcomes.refused > 0, bound < CROWD);
     let refused = it.running.stat(|it| it.connects_refused.get());
     assert_eq!(refused, (outcomes.refused + late.refused) as u64, "each refusal is counted");
