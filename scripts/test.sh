@@ -170,6 +170,25 @@ python_suite() {
     count "$name" $((ran > bad ? ran - bad : 0)) "$bad" "$code"
 }
 
+# node_suite NAME FOLDER COMMAND...: runs a suite whose last line is `N passed, N failed`.
+node_suite() {
+    local name=$1 folder=$2 out code
+    shift 2
+    out=$log/${folder//\//-}
+    say "$name"
+    cd "$folder" || return
+    if ! install_javascript; then
+        cd "$root" || return
+        count "$name" 0 1 1
+        return
+    fi
+    "$@" 2>&1 | tee "$out"
+    code=$?
+    cd "$root" || return
+    local last='^([0-9]+) passed, [0-9]+ failed$' bad='^[0-9]+ passed, ([0-9]+) failed$'
+    count "$name" "$(sum "$last" "$out")" "$(sum "$bad" "$out")" "$code"
+}
+
 # ---- Everything -------------------------------------------------------------------------------
 
 require_toolchain
@@ -182,6 +201,16 @@ if check "cargo build" cargo build --locked -p relay; then
     RELAY_BIN=$(cd "$target/debug" && pwd)/relay
     javascript_suite
     python_suite
+fi
+if check "cargo build, the conformance example" \
+    cargo build --locked -p relay --example conformance; then
+    target=${CARGO_TARGET_DIR:-target}
+    example=$(cd "$target/debug/examples" && pwd)/conformance
+    # The machine may be slow: four times the time that the protocols' own suites have.
+    export CONFORMANCE_PACE=4
+    node_suite "conformance" tests/conformance node run.mjs --shards 1,2,4 "$example"
+    node_suite "differential" tests/differential \
+        node run.mjs --spawn "$example" --shards 2 --retry
 fi
 
 echo

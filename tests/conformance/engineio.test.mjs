@@ -1,5 +1,5 @@
-// Engine.IO version 4, against a server that echoes every message. `ENGINEIO_URL` names it; it
-// pings every 300 ms, waits 200 ms for the answer and takes a million bytes.
+// Engine.IO version 4, against a server that echoes every message. `ENGINEIO_URL` names it; its
+// times are those of `lib/pace.mjs`, and it takes a million bytes.
 
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
@@ -7,11 +7,7 @@ import { afterEach, describe, test } from 'node:test';
 import { pause } from '../e2e/js/lib/wait.mjs';
 import {
   PAYLOAD_BYTES_MAX,
-  PING_INTERVAL_MS,
-  PING_TIMEOUT_MS,
   SERVER,
-  SETTLE_MS,
-  SLACK_MS,
   UNKNOWN_SID,
   assertAlive,
   assertEchoes,
@@ -19,6 +15,7 @@ import {
   assertRefused,
 } from './lib/engine.mjs';
 import { SEPARATOR, ask, beginPost, get, handshake, post } from './lib/http.mjs';
+import { PING_INTERVAL_MS, PING_TIMEOUT_MS, SETTLE_MS, SLACK_MS } from './lib/pace.mjs';
 import { TRANSPORTS, WebSocketSession, closeSessions } from './lib/session.mjs';
 
 function assertOpenPacket(open, upgrades) {

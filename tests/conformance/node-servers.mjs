@@ -10,12 +10,13 @@ import { Server as EngineServer } from 'engine.io';
 import { Server as SocketServer } from 'socket.io';
 
 import { answerEvents, echoMessages } from './behaviour.mjs';
+import { CONNECT_TIMEOUT_MS, PING_INTERVAL_MS, PING_TIMEOUT_MS } from './lib/pace.mjs';
 
 const OPTIONS = {
-  pingInterval: 300,
-  pingTimeout: 200,
+  pingInterval: PING_INTERVAL_MS,
+  pingTimeout: PING_TIMEOUT_MS,
   maxHttpBufferSize: 1_000_000,
-  connectTimeout: 1000,
+  connectTimeout: CONNECT_TIMEOUT_MS,
   cors: { origin: '*' },
 };
 const SUITES = ['engineio.test.mjs', 'upgrade.test.mjs', 'socketio.test.mjs'];

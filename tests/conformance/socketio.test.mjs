@@ -1,6 +1,5 @@
 // Socket.IO version 5, against a server with the namespaces `/` and `/custom`. `SOCKETIO_URL` names
-// it; it pings every 300 ms, waits 200 ms for the answer, a second for the first CONNECT, and takes
-// a million bytes. On connection it emits `auth` with what the client said of itself; on `/` it
+// it; its times are those of `lib/pace.mjs`, and it takes a million bytes. On connection it emits `auth` with what the client said of itself; on `/` it
 // answers `message` with `message-back` and acknowledges `message-with-ack` with its arguments.
 
 import assert from 'node:assert/strict';
@@ -8,13 +7,10 @@ import { afterEach, describe, test } from 'node:test';
 
 import { pause } from '../e2e/js/lib/wait.mjs';
 import { endpoint, get } from './lib/http.mjs';
+import { CONNECT_TIMEOUT_MS, SETTLE_MS, SLACK_MS } from './lib/pace.mjs';
 import { PollingSession, TRANSPORTS, WebSocketSession, closeSessions } from './lib/session.mjs';
 
 const SERVER = endpoint('SOCKETIO_URL');
-const CONNECT_TIMEOUT_MS = 1000;
-/** Timers may fire a little early as another clock sees it. */
-const SLACK_MS = 30;
-const SETTLE_MS = 50;
 
 const PLACEHOLDER = (num) => `{"_placeholder":true,"num":${num}}`;
 const BYTES = Buffer.from([1, 2, 3]);

@@ -7,13 +7,13 @@ import { afterEach, describe, test } from 'node:test';
 import { pause } from '../e2e/js/lib/wait.mjs';
 import {
   SERVER,
-  SETTLE_MS,
   assertAlive,
   assertEchoes,
   assertGone,
   assertRefused,
 } from './lib/engine.mjs';
 import { get, handshake, post } from './lib/http.mjs';
+import { SETTLE_MS } from './lib/pace.mjs';
 import { PollingSession, WebSocketSession, closeSessions } from './lib/session.mjs';
 
 afterEach(closeSessions);

@@ -5,14 +5,8 @@ import assert from 'node:assert/strict';
 import { SEPARATOR, endpoint, get, post } from './http.mjs';
 
 export const SERVER = endpoint('ENGINEIO_URL');
-export const PING_INTERVAL_MS = 300;
-export const PING_TIMEOUT_MS = 200;
 export const PAYLOAD_BYTES_MAX = 1_000_000;
 export const UNKNOWN_SID = 'AAAAAAAAAAAAAAAAAAAA';
-/** Timers may fire a little late, and two follow each other. */
-export const SLACK_MS = 30;
-/** For one request to arrive before another. */
-export const SETTLE_MS = 50;
 
 const ERRORS = [
   'Transport unknown',

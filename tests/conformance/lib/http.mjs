@@ -2,9 +2,10 @@
 
 import { request as httpRequest } from 'node:http';
 
+import { WAIT_MS } from './pace.mjs';
+
 /** What separates packets in a payload. */
 export const SEPARATOR = '\x1e';
-const REQUEST_MS = 5000;
 
 /** The address under test from the environment, such as `http://127.0.0.1:5000/socket.io/`. */
 export function endpoint(variable) {
@@ -24,7 +25,7 @@ export function address(base, query = {}) {
 
 /** Sends a request with `query`: `{status, headers, text}`. */
 export async function ask(base, query, { signal, ...options } = {}) {
-  const limit = AbortSignal.timeout(REQUEST_MS);
+  const limit = AbortSignal.timeout(WAIT_MS);
   const response = await fetch(address(base, query), {
     ...options,
     signal: signal ? AbortSignal.any([signal, limit]) : limit,

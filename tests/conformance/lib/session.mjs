@@ -6,8 +6,8 @@ import { WebSocket } from 'ws';
 
 import { within } from '../../e2e/js/lib/wait.mjs';
 import { SEPARATOR, address, get, handshake, post } from './http.mjs';
+import { WAIT_MS } from './pace.mjs';
 
-const WAIT_MS = 5000;
 const open = new Set();
 
 /** Ends the sessions of the test that has just finished. */

@@ -1,6 +1,7 @@
-// Pings and the ends that time brings, with short intervals: ping after 300 ms, its answer due
-// within 200 ms, CONNECT due within 1000 ms. What is compared is what comes, not when.
+// Pings and the ends that time brings, with short intervals. What is compared is what comes, not
+// when.
 
+import { QUICK } from '../modes.mjs';
 import {
   hear,
   join,
@@ -16,14 +17,18 @@ import {
   upgraded,
 } from '../lib/steps.mjs';
 
+/** In the middle of the time for a pong, and after it. */
+const PINGED_MS = QUICK.pingIntervalMs + QUICK.pingTimeoutMs / 2;
+const OVER_MS = QUICK.pingIntervalMs + QUICK.pingTimeoutMs * 2;
+
 const gone = [poll({ on: 'later' })];
 const quick = (name, steps) => ({ name: `heartbeat: ${name}`, mode: 'quick', steps });
 
 export default [
   quick('a ping comes to a GET that waits', [join(), park(), parked()]),
-  quick('a ping waits for a GET', [join(), pause(400), poll()]),
+  quick('a ping waits for a GET', [join(), pause(PINGED_MS), poll()]),
   quick('no pong: the GET that waits is ended', [join(), park(), parked(), park(), parked(), gone]),
-  quick('no pong: a GET after it', [join(), pause(900), gone]),
+  quick('no pong: a GET after it', [join(), pause(OVER_MS), gone]),
   quick('no pong before CONNECT', [open(), park(), parked(), park(), parked(), gone]),
   quick('a pong keeps the session', [
     join(),

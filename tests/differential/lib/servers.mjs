@@ -34,11 +34,21 @@ export class Server {
     return new Server({ host: HOST, port: Number(line) }, child);
   }
 
+  /** Runs the conformance example in a mode. */
+  static command(command, mode, shards) {
+    return Server.run(command, (port) => [
+      ...exampleArguments(mode, port),
+      '--shards',
+      String(shards),
+    ]);
+  }
+
   /**
-   * Runs `command`, words apart by spaces, in which `{port}` is filled in; the arguments of the
-   * mode follow. The command may name variables first, as in a shell: `A=b program`.
+   * Runs `command`, words apart by spaces, in which `{port}` is filled in; the arguments that
+   * `more` makes of the port follow. The command may name variables first, as in a shell: `A=b
+   * program`.
    */
-  static async command(command, mode, shards) {
+  static async run(command, more) {
     const port = await freePort();
     const words = command
       .trim()
@@ -46,13 +56,7 @@ export class Server {
       .map((word) => word.replaceAll('{port}', port));
     const from = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
     const env = Object.fromEntries(words.slice(0, from).map((word) => word.split(/=(.*)/s, 2)));
-    const args = [
-      ...words.slice(from + 1),
-      ...exampleArguments(mode, port),
-      '--shards',
-      String(shards),
-    ];
-    const child = spawn(words[from], args, {
+    const child = spawn(words[from], [...words.slice(from + 1), ...more(port)], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
