@@ -143,6 +143,38 @@ ROWS = [
         quick={"--rounds": "1"},
     ),
     Row(
+        "polling-rss",
+        "RSS per idle polling session, 5,000 of them",
+        "KiB",
+        ["idle", "--transport", "polling", "--clients", "5000", *seconds(1)],
+        ("metrics", "rss_kib_per_connection"),
+        ["node", "relay-1", "relay"],
+        both("node", 1 / 2, 1 / 4),
+        once=True,
+    ),
+    Row(
+        "polling-delivery",
+        "CPU per delivery to 500 polling clients, 4 broadcasts/s",
+        "µs",
+        # The sender has a WebSocket: its own requests are no part of a delivery.
+        ["fanout", "--transport", "polling", "--sender-transport", "websocket"]
+        + ["--clients", "500", "--rate", "4", *seconds(10)],
+        ("metrics", "server_cpu_us_per_delivery"),
+        ["node", "relay-1", "relay"],
+        both("node", 1 / 2, 1 / 4),
+        quick={"--seconds": "5"},
+    ),
+    Row(
+        "upgrade",
+        "CPU per polling handshake and upgrade",
+        "µs",
+        ["connect", "--transport", "upgrade", "--clients", "1000", "--rounds", "3"],
+        ("metrics", "server_cpu_us_per_connection"),
+        ["node", "relay-1", "relay"],
+        both("node", 1 / 4, 1 / 8),
+        quick={"--rounds": "1"},
+    ),
+    Row(
         "heartbeats",
         "CPU of the heartbeats of 10,000 idle connections",
         "ms/s",
@@ -289,9 +321,9 @@ def measure_row(row: Row, rounds: int, quick: bool, without: set[str], binaries)
                 with Server(opponent, binaries) as server:
                     report = server.measure(arguments_of(row, quick))
                 value = figure(row, report)
-                print(f"  {row.name:<11} {opponent:<12} {value} {row.unit}", file=sys.stderr)
+                print(f"  {row.name:<16} {opponent:<12} {value} {row.unit}", file=sys.stderr)
             except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
-                print(f"  {row.name:<11} {opponent:<12} failed: {error}", file=sys.stderr)
+                print(f"  {row.name:<16} {opponent:<12} failed: {error}", file=sys.stderr)
                 report = None
             reports[opponent].append(report)
     return reports

@@ -1,10 +1,12 @@
 //! The command line: every option with its unit and default in one place.
 
 use crate::scenario;
+use crate::transport::Transport;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Loads a Socket.IO server over WebSocket and reports latency, losses and what it cost.
+/// Loads a Socket.IO server over WebSocket or long-polling and reports latency, losses and what it
+/// cost.
 ///
 /// Messages are sent on a fixed schedule and their latency counts from the scheduled time, so
 /// that a server which falls behind cannot slow its own measurement down.
@@ -41,6 +43,8 @@ pub enum Command {
     Flood(scenario::flood::Options),
     /// Which connections survive when the server is stopped and continued.
     Stall(scenario::stall::Options),
+    /// How fast all clients return that have lost their connections at once.
+    Storm(scenario::storm::Options),
     /// Serve as the floor: a bare epoll server that does as little as possible.
     Floor(crate::floor::Options),
 }
@@ -51,6 +55,9 @@ pub struct Common {
     /// The server, as ws://host:port.
     #[arg(long, default_value = "ws://127.0.0.1:5000")]
     pub url: String,
+    /// How the clients reach it.
+    #[arg(long, value_enum, default_value_t)]
+    pub transport: Transport,
     /// Path of the Engine.IO endpoint.
     #[arg(long, default_value = "/socket.io/")]
     pub path: String,
@@ -67,7 +74,7 @@ pub struct Common {
     /// JSON object to send with the CONNECT packet (the client library's auth).
     #[arg(long, default_value = "")]
     pub auth: String,
-    /// A further header of the upgrade request, as "Name: value"; may be repeated.
+    /// A further header of every request, as "Name: value"; may be repeated.
     #[arg(long = "header")]
     pub headers: Vec<String>,
     /// Number of clients [default: depends on the scenario].
@@ -123,6 +130,17 @@ impl Common {
         }
         Ok(())
     }
+
+    /// For scenarios that make no sense over polling, for the reason `why`.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn refuse_polling(&self, why: &str) -> Result<(), String> {
+        match self.transport {
+            Transport::Polling => Err(format!("not with --transport polling: {why}")),
+            Transport::Websocket | Transport::Upgrade => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +175,9 @@ mod tests {
             echo(&["--clients", "7", "--rate", "2.5", "--pid", "1", "--pid", "2"]).unwrap();
         assert_eq!((common.clients, common.rate), (Some(7), Some(2.5)));
         assert_eq!(common.pids, [1, 2]);
+        let polling = echo(&["--transport", "polling"]).unwrap();
+        assert!(polling.refuse_polling("why").is_err());
+        assert!(common.refuse_polling("why").is_ok());
     }
 
     #[test]
@@ -171,6 +192,7 @@ mod tests {
             ["--seconds", "0"],
             ["--warmup", "-1"],
             ["--source-addresses", "300"],
+            ["--transport", "pigeon"],
             ["--unknown", "1"],
         ] {
             assert!(echo(&arguments).is_err(), "{arguments:?}");

@@ -10,8 +10,8 @@ use crate::os;
 use crate::payload::Template;
 use crate::process::{CpuSample, Server};
 use crate::report::Report;
-use crate::target::Target;
-use std::ops::Range;
+use crate::target::{self, Target};
+use crate::transport::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,32 +80,34 @@ pub fn figure(count: usize) -> f64 {
 }
 
 impl Bench {
-    /// Prepares a measurement. Clients numbered in `express` are looked after first.
+    /// Prepares a measurement.
     ///
     /// # Errors
     /// When an option makes no sense or a process cannot be read.
-    pub fn new(
-        scenario: &'static str,
-        common: &Common,
-        express: &Range<usize>,
-    ) -> Result<Self, Failure> {
+    pub fn new(scenario: &'static str, common: &Common, plan: Plan) -> Result<Self, Failure> {
         common.validate()?;
         os::raise_descriptor_limit().map_err(|e| format!("cannot raise the open files: {e}"))?;
-        let target = Target::new(
-            &common.url,
-            &common.path,
-            &common.namespace,
-            &common.auth,
-            &common.headers,
-            common.source_addresses,
-        )?;
+        let mut target = Target::new(&target::Options {
+            url: &common.url,
+            path: &common.path,
+            namespace: &common.namespace,
+            auth: &common.auth,
+            headers: &common.headers,
+            source_addresses: common.source_addresses,
+        })?;
+        target.transport = common.transport;
+        let has_express = plan.express > 0;
+        target.plan = plan;
         let template = Template::new(&common.namespace, &common.event, &common.template)
             .map_err(|e| e.to_string())?;
         let server = Server::new(&common.pids)
             .map_err(|e| format!("cannot read the process {:?}: {e}", common.pids))?;
-        let crew = Crew::new(&Arc::new(target), &Arc::new(template), common.threads, express)
+        let crew = Crew::new(&Arc::new(target), &Arc::new(template), common.threads)
             .map_err(|e| e.to_string())?;
-        let report = Report::new(scenario, &common.url);
+        let mut report = Report::new(scenario, &common.url, common.transport);
+        if has_express {
+            report.note(format!("the express thread's priority: {:?}", crew.preference()));
+        }
         Ok(Self { crew, server, report, connect_rate: common.connect_rate })
     }
 

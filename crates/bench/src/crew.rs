@@ -9,12 +9,13 @@ use crate::fleet::Loop;
 use crate::job::dial::{DialJob, DialOutcome};
 use crate::job::rooms::RoomsJob;
 use crate::job::run::RunJob;
+use crate::job::storm::{StormJob, StormOutcome};
 use crate::load::{Load, Outcome, Run};
-use crate::os;
+use crate::os::{self, Preference};
 use crate::payload::Template;
 use crate::target::Target;
+use crate::transport::Share;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -39,6 +40,10 @@ enum Command {
         rooms: usize,
     },
     Run(Arc<Run>),
+    /// Drop all connections and return, so many at once.
+    Storm {
+        at_once: usize,
+    },
     /// Close all connections.
     HangUp,
 }
@@ -47,6 +52,7 @@ enum Answer {
     Dialed(Box<DialOutcome>),
     Acknowledged(usize),
     Ran(Box<Outcome>),
+    Returned(Box<StormOutcome>),
     Failed(io::Error),
 }
 
@@ -61,34 +67,49 @@ pub struct Crew {
     answers: Receiver<Answer>,
     clock: Clock,
     next_from: u32,
+    preference: Preference,
 }
 
 impl Crew {
-    /// Starts `threads` threads without clients. The events of clients numbered in `express` are
-    /// handled before those of others, so that a burst for thousands is not added to the
-    /// latencies of a few.
+    /// Starts `threads` threads without clients, and one more for the express clients of the
+    /// target's plan, if it has any. The kernel is asked to prefer that one: on a machine with few
+    /// cores it must not wait for those who read a burst for thousands.
     ///
     /// # Errors
     /// When a thread or its descriptors cannot be had.
-    pub fn new(
-        target: &Arc<Target>,
-        template: &Arc<Template>,
-        threads: usize,
-        express: &Range<usize>,
-    ) -> io::Result<Self> {
+    pub fn new(target: &Arc<Target>, template: &Arc<Template>, threads: usize) -> io::Result<Self> {
         let clock = Clock::start();
         let (report, answers) = channel();
+        let (preferring, preferred) = channel();
+        let express = target.plan.express;
+        let total = threads + usize::from(express > 0);
         let mut workers = Vec::new();
-        for index in 0..threads {
-            let serve = Loop::new(Arc::clone(target), clock, index, threads, express.clone())?;
+        for index in 0..total {
+            let share = Share::new(index, total, express);
+            let serve = Loop::new(Arc::clone(target), clock, share, total, index as u64)?;
             let (commands, orders) = channel();
             let (template, report) = (Arc::clone(template), report.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("bench-{index}"))
-                .spawn(move || obey(serve, &template, &orders, &report))?;
+            let preferring = preferring.clone();
+            let thread =
+                std::thread::Builder::new().name(format!("bench-{index}")).spawn(move || {
+                    // Nobody listens any more when the crew could not be completed.
+                    let _ = preferring.send(if share.is_express() {
+                        os::prefer_this_thread()
+                    } else {
+                        Preference::None
+                    });
+                    obey(serve, &template, &orders, &report);
+                })?;
             workers.push(Worker { commands, thread: Some(thread) });
         }
-        Ok(Self { workers, answers, clock, next_from: 0 })
+        let preference = preferred.iter().take(total).max().unwrap_or(Preference::None);
+        Ok(Self { workers, answers, clock, next_from: 0, preference })
+    }
+
+    /// How the kernel prefers the express clients' thread.
+    #[must_use]
+    pub fn preference(&self) -> Preference {
+        self.preference
     }
 
     /// Connects until there are `clients` in all, `per_second` of them a second.
@@ -122,7 +143,7 @@ impl Crew {
         let answers = self.ask(command, || {})?;
         let acknowledged = |answer: &Answer| match answer {
             Answer::Acknowledged(count) => *count,
-            Answer::Dialed(_) | Answer::Ran(_) | Answer::Failed(_) => 0,
+            Answer::Dialed(_) | Answer::Ran(_) | Answer::Returned(_) | Answer::Failed(_) => 0,
         };
         Ok(answers.iter().map(acknowledged).sum())
     }
@@ -146,6 +167,22 @@ impl Crew {
         let mut merged = Outcome::default();
         for answer in self.ask(|| Command::Run(Arc::clone(&run)), on_tick)? {
             if let Answer::Ran(outcome) = answer {
+                merged.merge(*outcome);
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Drops all connections and lets the clients return, up to `at_once` of them at a time;
+    /// `on_tick` is called now and then meanwhile.
+    ///
+    /// # Errors
+    /// When a thread's epoll instance fails.
+    pub fn storm(&mut self, at_once: usize, on_tick: impl FnMut()) -> io::Result<StormOutcome> {
+        let at_once = at_once.div_ceil(self.workers.len());
+        let mut merged = StormOutcome::default();
+        for answer in self.ask(|| Command::Storm { at_once }, on_tick)? {
+            if let Answer::Returned(outcome) = answer {
                 merged.merge(*outcome);
             }
         }
@@ -209,7 +246,7 @@ fn carry_out(serve: &mut Loop, template: &Template, command: Command) -> io::Res
     let now = serve.fleet.clock.now();
     match command {
         Command::Dial { clients, interval } => {
-            let mut job = DialJob::new(serve.fleet.share(clients), interval, now);
+            let mut job = DialJob::new(serve.fleet.share.count(clients), interval, now);
             let cpu_before = os::thread_cpu();
             serve.drive(&mut job)?;
             job.outcome.cpu = os::thread_cpu() - cpu_before;
@@ -225,6 +262,12 @@ fn carry_out(serve: &mut Loop, template: &Template, command: Command) -> io::Res
             serve.read_missed(&mut job);
             serve.drive(&mut job)?;
             Ok(Answer::Ran(Box::new(job.finish(&serve.fleet))))
+        }
+        Command::Storm { at_once } => {
+            let mut job = StormJob::new(&serve.fleet, at_once, now);
+            let cpu_before = os::thread_cpu();
+            serve.drive(&mut job)?;
+            Ok(Answer::Returned(Box::new(job.finish(os::thread_cpu() - cpu_before))))
         }
         Command::HangUp => {
             serve.fleet.clients.clear();

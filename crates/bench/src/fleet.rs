@@ -3,18 +3,19 @@
 //! The loop owns readiness and time; what is to be done (connecting, joining rooms, sending a
 //! load) is a [`Job`].
 
-use crate::client::{Client, Phase, Shared};
+use crate::client::{Client, Farewell};
 use crate::clock::{Clock, MILLISECOND, Nanos};
+use crate::link::{Lane, Scratch, Shared};
 use crate::load::Deaf;
 use crate::masks::Masks;
-use crate::os::{self, Timer};
+use crate::os::Timer;
+use crate::session::Phase;
 use crate::target::Target;
+use crate::transport::Share;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::io;
-use std::ops::Range;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 /// Bytes read from a socket at once.
@@ -23,14 +24,10 @@ const READ_BUFFER_BYTES: usize = 256 << 10;
 /// Events taken from the kernel at once.
 const EVENTS_MAX: usize = 1024;
 
-/// After so many events of ordinary clients the express ones are looked after.
-const EXPRESS_EVERY: usize = 32;
-
 /// The longest sleep, so that a job can judge its own time-outs.
 const SLEEP_MAX: Nanos = 50 * MILLISECOND;
 
 const TIMER: Token = Token(usize::MAX);
-const EXPRESS: Token = Token(usize::MAX - 1);
 
 /// What the loop is to achieve.
 pub(crate) trait Job {
@@ -56,14 +53,13 @@ pub(crate) struct Fleet {
     pub(crate) target: Arc<Target>,
     pub(crate) clock: Clock,
     pub(crate) masks: Masks,
-    /// Number of this thread, and of all.
-    pub(crate) worker: usize,
+    /// Which clients these are among all.
+    pub(crate) share: Share,
+    /// Threads that serve clients, this one among them.
     pub(crate) workers: usize,
-    /// Clients whose events are handled before those of others.
-    pub(crate) express: Range<usize>,
     buffer: Vec<u8>,
-    bulk_poll: Poll,
-    express_poll: Poll,
+    scratch: Scratch,
+    poll: Poll,
 }
 
 /// Runs jobs over a fleet.
@@ -71,24 +67,18 @@ pub(crate) struct Loop {
     pub(crate) fleet: Fleet,
     timer: Timer,
     events: Events,
-    express_events: Events,
     some_were_deaf: bool,
 }
 
 impl Fleet {
     /// The common number of the client with this local number.
     pub(crate) fn number(&self, local: usize) -> usize {
-        local * self.workers + self.worker
+        self.share.number(local)
     }
 
     /// The local number of client `number`, if this thread owns it.
     pub(crate) fn local(&self, number: usize) -> Option<usize> {
-        (number % self.workers == self.worker).then_some(number / self.workers)
-    }
-
-    /// How many clients of this thread have a number below `total`.
-    pub(crate) fn share(&self, total: usize) -> usize {
-        (total + self.workers - 1 - self.worker) / self.workers
+        self.share.local(number)
     }
 
     /// Local and common numbers of the clients that are in the namespace.
@@ -99,22 +89,95 @@ impl Fleet {
 
     /// Begins the connection of the next client.
     pub(crate) fn dial(&mut self, now: Nanos) -> io::Result<()> {
-        let local = self.clients.len();
-        let number = self.number(local);
-        let mut stream = os::dial(self.target.address, self.target.source(number))?;
-        let poll =
-            if self.express.contains(&number) { &self.express_poll } else { &self.bulk_poll };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(local), interest)?;
-        self.clients.push(Client::new(stream, now, &mut self.masks));
+        let (_, mut shared) = self.parts(self.clients.len());
+        let transport = shared.target.transport(shared.number);
+        let client = Client::dial(transport, now, &mut shared)?;
+        self.clients.push(client);
         Ok(())
     }
 
-    /// Reads what the client's socket holds.
-    pub(crate) fn read<J: Job>(&mut self, local: usize, read_closed: bool, job: &mut J) {
+    /// Begins a new connection in the place of a client that has gone.
+    pub(crate) fn dial_again(&mut self, local: usize, now: Nanos) -> io::Result<()> {
+        let (_, mut shared) = self.parts(local);
+        let transport = shared.target.transport(shared.number);
+        let client = Client::dial(transport, now, &mut shared)?;
+        self.clients[local] = client;
+        Ok(())
+    }
+
+    /// Ends a client's session in a certain way, without a word to a job.
+    pub(crate) fn leave(&mut self, local: usize, farewell: Farewell) {
+        let (clients, mut shared) = self.parts(local);
+        if let Some(client) = clients.get_mut(local) {
+            client.leave(farewell, &mut shared);
+        }
+    }
+
+    /// Appends a packet to `out`, encoded for this client.
+    pub(crate) fn encode(&mut self, local: usize, packet: &[u8], out: &mut Vec<u8>) {
+        if let Some(client) = self.clients.get(local) {
+            client.encode(packet, &mut self.masks, out);
+        }
+    }
+
+    /// Sends packets that were encoded for this client.
+    ///
+    /// # Errors
+    /// A description when the connection is gone.
+    pub(crate) fn send(&mut self, local: usize, encoded: &[u8]) -> Result<(), String> {
+        let (clients, mut shared) = self.parts(local);
+        match clients.get_mut(local) {
+            Some(client) => client.send(encoded, &mut shared),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends one Engine.IO packet; `wants_ack` says that its answer is to be waited for.
+    ///
+    /// # Errors
+    /// A description when the connection is gone.
+    pub(crate) fn send_packet(
+        &mut self,
+        local: usize,
+        packet: &str,
+        wants_ack: bool,
+    ) -> Result<(), String> {
+        let mut encoded = Vec::new();
+        self.encode(local, packet.as_bytes(), &mut encoded);
+        if wants_ack {
+            self.clients[local].want_acknowledgement();
+        }
+        self.send(local, &encoded)
+    }
+
+    /// Reads what the client's connections hold.
+    pub(crate) fn read<J: Job>(&mut self, local: usize, job: &mut J) {
+        for lane in Lane::ALL {
+            self.read_lane(local, lane, false, job);
+        }
+    }
+
+    fn read_lane<J: Job>(&mut self, local: usize, lane: Lane, read_closed: bool, job: &mut J) {
         self.serve(local, job, |client, shared, job| {
-            client.readable(shared, read_closed, |message, now| job.on_event(local, message, now))
+            let on_event = |message: &[u8], now| job.on_event(local, message, now);
+            client.readable(lane, shared, read_closed, on_event)
         });
+    }
+
+    /// All clients, and what they share while the one with this local number is served.
+    fn parts(&mut self, local: usize) -> (&mut [Client], Shared<'_>) {
+        let number = self.number(local);
+        let shared = Shared {
+            buffer: &mut self.buffer,
+            scratch: &mut self.scratch,
+            target: &self.target,
+            clock: self.clock,
+            masks: &mut self.masks,
+            registry: self.poll.registry(),
+            local,
+            number,
+        };
+        (&mut self.clients, shared)
     }
 
     fn serve<J: Job>(
@@ -123,13 +186,8 @@ impl Fleet {
         job: &mut J,
         act: impl FnOnce(&mut Client, &mut Shared<'_>, &mut J) -> Result<(), String>,
     ) {
-        let Some(client) = self.clients.get_mut(local) else { return };
-        let mut shared = Shared {
-            buffer: &mut self.buffer,
-            target: &self.target,
-            clock: self.clock,
-            masks: &mut self.masks,
-        };
+        let (clients, mut shared) = self.parts(local);
+        let Some(client) = clients.get_mut(local) else { return };
         if let Err(why) = act(client, &mut shared, job) {
             self.close(local, why, job);
         }
@@ -146,51 +204,47 @@ impl Fleet {
     }
 
     fn on_ready<J: Job>(&mut self, event: &Event, job: &mut J) {
-        let local = event.token().0;
+        let (local, lane) = Lane::of(event.token());
         let ended = event.is_read_closed() || event.is_error();
         if event.is_writable() {
-            self.serve(local, job, |client, shared, _| client.writable(shared));
+            self.serve(local, job, |client, shared, _| client.writable(lane, shared));
         }
         if job.deaf().contains(self.number(local)) {
-            if ended {
+            if ended && self.clients.get(local).is_some_and(|client| client.depends_on(lane)) {
                 self.close(local, "the server closed the connection".to_owned(), job);
             }
         } else if event.is_readable() || ended {
-            self.read(local, ended, job);
+            self.read_lane(local, lane, ended, job);
         }
         job.on_progress(self, local);
     }
 }
 
 impl Loop {
-    /// An empty fleet: number `worker` of `workers` threads.
+    /// An empty fleet for one of `workers` threads.
     pub(crate) fn new(
         target: Arc<Target>,
         clock: Clock,
-        worker: usize,
+        share: Share,
         workers: usize,
-        express: Range<usize>,
+        seed: u64,
     ) -> io::Result<Self> {
-        let (bulk_poll, express_poll) = (Poll::new()?, Poll::new()?);
+        let poll = Poll::new()?;
         let timer = Timer::new()?;
-        let registry = bulk_poll.registry();
-        registry.register(&mut SourceFd(&timer.raw_fd()), TIMER, Interest::READABLE)?;
-        registry.register(&mut SourceFd(&express_poll.as_raw_fd()), EXPRESS, Interest::READABLE)?;
+        poll.registry().register(&mut SourceFd(&timer.raw_fd()), TIMER, Interest::READABLE)?;
         let fleet = Fleet {
             clients: Vec::new(),
             target,
             clock,
-            masks: Masks::new(0x9e37_79b9_7f4a_7c15 ^ ((worker as u64) << 1)),
-            worker,
+            masks: Masks::new(0x9e37_79b9_7f4a_7c15 ^ (seed << 1)),
+            share,
             workers,
-            express,
             buffer: vec![0; READ_BUFFER_BYTES],
-            bulk_poll,
-            express_poll,
+            scratch: Scratch::default(),
+            poll,
         };
         let events = Events::with_capacity(EVENTS_MAX);
-        let express_events = Events::with_capacity(EVENTS_MAX);
-        Ok(Self { fleet, timer, events, express_events, some_were_deaf: false })
+        Ok(Self { fleet, timer, events, some_were_deaf: false })
     }
 
     /// Reads from every client that is not deaf. Readiness is reported once, when it changes: a
@@ -202,7 +256,7 @@ impl Loop {
         }
         for local in 0..self.fleet.clients.len() {
             if !job.deaf().contains(self.fleet.number(local)) {
-                self.fleet.read(local, false, job);
+                self.fleet.read(local, job);
             }
         }
     }
@@ -216,14 +270,9 @@ impl Loop {
                 return Ok(());
             }
             self.wait(job)?;
-            self.drain_express(job)?;
-            for (count, event) in self.events.iter().enumerate() {
-                match event.token() {
-                    TIMER | EXPRESS => {}
-                    _ => self.fleet.on_ready(event, job),
-                }
-                if (count + 1) % EXPRESS_EVERY == 0 && !self.fleet.express.is_empty() {
-                    drain_express(&mut self.fleet, &mut self.express_events, job)?;
+            for event in &self.events {
+                if event.token() != TIMER {
+                    self.fleet.on_ready(event, job);
                 }
                 let now = self.fleet.clock.now();
                 if job.next_wake(&self.fleet).is_some_and(|at| at <= now) {
@@ -231,10 +280,6 @@ impl Loop {
                 }
             }
         }
-    }
-
-    fn drain_express<J: Job>(&mut self, job: &mut J) -> io::Result<()> {
-        drain_express(&mut self.fleet, &mut self.express_events, job)
     }
 
     /// Waits for events, but not beyond the job's next wake.
@@ -247,24 +292,9 @@ impl Loop {
             self.timer.arm(now, wake)?;
             None
         };
-        match self.fleet.bulk_poll.poll(&mut self.events, timeout) {
+        match self.fleet.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => other,
         }
     }
-}
-
-/// Serves the express clients that are ready, without waiting.
-fn drain_express<J: Job>(fleet: &mut Fleet, events: &mut Events, job: &mut J) -> io::Result<()> {
-    if fleet.express.is_empty() {
-        return Ok(());
-    }
-    match fleet.express_poll.poll(events, Some(std::time::Duration::ZERO)) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-        other => other?,
-    }
-    for event in events.iter() {
-        fleet.on_ready(event, job);
-    }
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! The floor: one thread of bare epoll that does as little for a message as can be done.
 //!
 //! It is an opponent, not a server. It answers just enough of Socket.IO for the generator: the
-//! upgrade, one open packet, one CONNECT answer, `"destino":"yo"` as an echo by one write, and
-//! every other event as a broadcast by one write for each frame and each socket. There is no
-//! polling, no heartbeat, no check of what clients send, no room, and no bound on a queue.
+//! upgrade, one open packet, one CONNECT answer, one acknowledgement for any event that asks for
+//! one, `"destino":"yo"` as an echo by one write, and every other event as a broadcast by one write
+//! for each frame and each socket. There is no polling, no heartbeat, no check of what clients
+//! send, no room, and no bound on a queue.
 //!
 //! Its frame reader is its own on purpose: a floor must not get slower together with the codec
 //! that it is compared with.
@@ -33,6 +34,9 @@ const READ_BUFFER_BYTES: usize = 64 << 10;
 const OPEN_PACKET: &[u8] =
     br#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
 const CONNECT_ANSWER: &[u8] = br#"40/relay,{"sid":"b"}"#;
+/// What an event that asks for an acknowledgement begins with, and the acknowledgement.
+const ASKING: &[u8] = b"42/relay,0";
+const ACKNOWLEDGEMENT: &[u8] = b"43/relay,0[true]";
 const ECHO_MARK: &[u8] = br#""destino":"yo""#;
 
 /// Listens on all addresses and serves until the process is ended.
@@ -285,6 +289,9 @@ impl Connection {
         index: usize,
         poll: &Poll,
     ) -> bool {
+        if message.starts_with(ASKING) {
+            return self.send(&framed(ACKNOWLEDGEMENT), index, poll);
+        }
         if message.starts_with(b"42") {
             if message.windows(ECHO_MARK.len()).any(|window| window == ECHO_MARK) {
                 return self.send(&framed(message), index, poll);

@@ -1,7 +1,6 @@
 //! What a run does (streams of messages between clients) and what came of it.
 //!
-//! Clients are numbered over all threads; thread `w` of `n` owns those whose number leaves the
-//! remainder `w` when divided by `n`.
+//! Clients are numbered over all threads; [`crate::transport`] says which thread owns which.
 
 use crate::clock::Nanos;
 use crate::latency::Latency;
@@ -136,10 +135,9 @@ pub struct StreamOutcome {
     pub name: &'static str,
     /// Messages sent.
     pub sent: u64,
-    /// Messages that were due while their sender was closed, or had
-    /// [`crate::client::PENDING_BYTES_MAX`] waiting.
+    /// Messages that were due while their sender was closed, or had 64 MiB waiting.
     pub unsent: u64,
-    /// Bytes that the kernel took from the senders, framing included.
+    /// Bytes that were sent, the framing of WebSocket included, HTTP's not.
     pub bytes_written: u64,
     /// Deliveries.
     pub counts: Counts,

@@ -11,6 +11,8 @@ use rustix::time::{
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+use thread_priority::{RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
 
 /// Raises the limit on open files to the hard limit and returns it.
 ///
@@ -34,6 +36,42 @@ pub fn thread_cpu() -> Nanos {
 fn to_nanos(time: Timespec) -> Nanos {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds * SECOND + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// How the scheduler treats the calling thread, compared with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Preference {
+    /// Like all others.
+    None,
+    /// It gets more time (nice -5), but waits for the slice of who runs already: milliseconds.
+    Nice,
+    /// It runs as soon as it has something to do (`SCHED_FIFO`).
+    Realtime,
+}
+
+/// Lets the calling thread be preferred by the scheduler, as far as the kernel permits it. It must
+/// sleep nearly always: at real-time priority nothing else would get its core.
+#[must_use]
+pub fn prefer_this_thread() -> Preference {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    let thread = thread_priority::unix::thread_native_id();
+    let lowest = ThreadPriority::Min;
+    if thread_priority::unix::set_thread_priority_and_policy(thread, lowest, fifo).is_ok() {
+        return Preference::Realtime;
+    }
+    // Linux: process 0 in this call is the calling thread alone.
+    match rustix::process::setpriority_process(None, -5) {
+        Ok(()) => Preference::Nice,
+        Err(_) => Preference::None,
+    }
+}
+
+/// Makes the closing of `stream` abort the connection (RST) instead of ending it (FIN).
+///
+/// # Errors
+/// When the socket is gone.
+pub fn abort_on_close(stream: &TcpStream) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?)
 }
 
 /// Begins a connection; it is open, or has failed, when the stream becomes writable.

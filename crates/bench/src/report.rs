@@ -2,10 +2,11 @@
 //!
 //! A run whose generator fell behind has measured the generator: the report says so first.
 
-use crate::job::dial::DialOutcome;
+use crate::clock::Nanos;
 use crate::latency::{Latency, Summary};
 use crate::ledger::Counts;
 use crate::load::Outcome;
+use crate::transport::Transport;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -20,6 +21,7 @@ pub const BUSY_MAX: f64 = 0.95;
 pub struct Report {
     scenario: &'static str,
     url: String,
+    transport: Transport,
     settings: Vec<(&'static str, f64)>,
     metrics: Vec<(String, f64)>,
     latencies: Vec<(String, Summary)>,
@@ -33,8 +35,8 @@ pub struct Report {
 impl Report {
     /// An empty report.
     #[must_use]
-    pub fn new(scenario: &'static str, url: &str) -> Self {
-        Self { scenario, url: url.to_owned(), ..Self::default() }
+    pub fn new(scenario: &'static str, url: &str, transport: Transport) -> Self {
+        Self { scenario, url: url.to_owned(), transport, ..Self::default() }
     }
 
     /// What the scenario was asked to do.
@@ -102,10 +104,11 @@ impl Report {
         self.busy = self.busy.max(outcome.busy);
     }
 
-    /// Adds what connecting tells about the generator: the busiest thread's CPU time.
+    /// Adds what a piece of work tells about the generator: CPU time of the busiest thread, and
+    /// the time that passed.
     #[expect(clippy::cast_precision_loss, reason = "a share is printed")]
-    pub fn dialing(&mut self, outcome: &DialOutcome) {
-        self.busy = self.busy.max(outcome.cpu as f64 / outcome.took.max(1) as f64);
+    pub fn busy(&mut self, cpu: Nanos, took: Nanos) {
+        self.busy = self.busy.max(cpu as f64 / took.max(1) as f64);
     }
 
     /// Makes every ended connection of a run a fault.
@@ -155,6 +158,7 @@ impl Report {
         json!({
             "scenario": self.scenario,
             "url": self.url,
+            "transport": self.transport.name(),
             "settings": settings,
             "metrics": figures(&self.metrics),
             "latency": latencies,
@@ -173,7 +177,7 @@ impl Report {
     #[must_use]
     pub fn to_table(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "{} {}", self.scenario, self.url);
+        let _ = writeln!(out, "{} {} ({})", self.scenario, self.url, self.transport.name());
         if self.generator_fell_behind() {
             let _ = writeln!(
                 out,
@@ -273,7 +277,7 @@ mod tests {
     }
 
     fn check(counts: Counts, slip_ms: u64, busy: f64, faultless: bool, behind: bool) {
-        let mut report = Report::new("echo", "ws://x");
+        let mut report = Report::new("echo", "ws://x", Transport::Websocket);
         report.run("", &outcome(counts, slip_ms, busy));
         assert_eq!(report.is_faultless(), faultless);
         assert_eq!(report.generator_fell_behind(), behind);
@@ -296,7 +300,7 @@ mod tests {
 
     #[test]
     fn json_names() {
-        let mut report = Report::new("echo", "ws://x");
+        let mut report = Report::new("echo", "ws://x", Transport::Websocket);
         report.metric("server_cpu_us_per_message", 1.25);
         report.metric_if("server_rss_bytes", None);
         report.run("quiet", &outcome(Counts::default(), 1, 0.1));

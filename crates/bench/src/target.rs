@@ -1,7 +1,9 @@
 //! The server that is measured: its address, and the bytes that open a connection to it.
 
 use crate::payload::namespace_prefix;
+use crate::transport::{Plan, Transport};
 use std::fmt::Write as _;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 /// Where to connect and what to say first.
@@ -11,61 +13,84 @@ pub struct Target {
     pub address: SocketAddr,
     /// The local addresses that connections take turns to bind; empty leaves it to the kernel.
     pub sources: Vec<IpAddr>,
-    /// The upgrade request up to the key's value.
-    request_before_key: String,
+    /// The transport of most clients.
+    pub transport: Transport,
+    /// Which clients take another one.
+    pub plan: Plan,
     /// The Engine.IO message that joins the namespace: `40/relay,`.
     pub join: String,
     /// `/relay,`, or nothing for the main namespace.
     pub prefix: String,
+    /// Path and query up to the transport's name.
+    resource: String,
+    /// The header fields of an upgrade request up to the key's value.
+    upgrade_fields: String,
+    /// The header fields of a poll, but those of its body.
+    poll_fields: String,
 }
 
-/// What a browser sends besides the key, so that a handshake has a browser's size (about 600
-/// bytes) and costs the server what a browser's costs.
+/// What a browser sends with every request. With the fields below, a handshake has a browser's
+/// size (some 600 bytes) and costs the server what a browser's costs.
 ///
-/// `Sec-WebSocket-Extensions` is left out: a server that took up the offer would measure its
-/// compression, and the decoder here knows no extension.
-const BROWSER_HEADERS: &str = "Connection: Upgrade\r\n\
-    Pragma: no-cache\r\n\
-    Cache-Control: no-cache\r\n\
-    User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-    Chrome/138.0.0.0 Safari/537.36\r\n\
-    Upgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\n\
-    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+/// `Sec-WebSocket-Extensions` is left out, and polls accept no encoding but `identity`: a server
+/// that took up an offer would measure its compression, and nothing here undoes it.
+const BROWSER_FIELDS: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) \
+    AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36\r\n\
     Accept-Language: es-ES,es;q=0.9,en-US;q=0.8,en;q=0.7\r\n\
     Cookie: session=f3a1c9d27b584e60a8d1e5f7029b6c4d; consent=necessary; theme=dark\r\n";
 
+/// What it adds to an upgrade request besides the key.
+const UPGRADE_FIELDS: &str = "Connection: Upgrade\r\n\
+    Pragma: no-cache\r\n\
+    Cache-Control: no-cache\r\n\
+    Upgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n";
+
+/// What it adds to the request of a script.
+const POLL_FIELDS: &str = "Connection: keep-alive\r\n\
+    Accept: */*\r\n\
+    Accept-Encoding: identity\r\n\
+    Sec-Fetch-Site: same-origin\r\n\
+    Sec-Fetch-Mode: cors\r\n\
+    Sec-Fetch-Dest: empty\r\n";
+
+/// What [`Target::new`] makes a target of.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// `ws://host[:port]`.
+    pub url: &'a str,
+    /// Path of the Engine.IO endpoint, with or without a query.
+    pub path: &'a str,
+    /// The namespace to join.
+    pub namespace: &'a str,
+    /// The JSON object that goes with the CONNECT packet, or empty.
+    pub auth: &'a str,
+    /// Fields that are added to each request, each as `Name: value`.
+    pub headers: &'a [String],
+    /// Loopback addresses to connect from.
+    pub source_addresses: u8,
+}
+
 impl Target {
-    /// Resolves `url` (`ws://host[:port]`) and prepares the opening bytes.
-    ///
-    /// `auth` is the JSON object that goes with the CONNECT packet, or empty. `headers` are added
-    /// to each request, each as `Name: value`.
+    /// Resolves the URL and prepares the opening bytes; all clients will use WebSocket.
     ///
     /// # Errors
     /// A sentence for the user when the URL is not understood, cannot be resolved, or cannot be
-    /// reached from several source addresses.
-    pub fn new(
-        url: &str,
-        path: &str,
-        namespace: &str,
-        auth: &str,
-        headers: &[String],
-        source_addresses: u8,
-    ) -> Result<Self, String> {
-        let authority = authority(url)?;
+    /// reached from several source addresses, or when another option makes no sense.
+    pub fn new(options: &Options<'_>) -> Result<Self, String> {
+        let Options { path, namespace, auth, .. } = *options;
+        let authority = authority(options.url)?;
         let address = resolve(authority)?;
         let separator = if path.contains('?') { '&' } else { '?' };
-        let mut request = format!(
-            "GET {path}{separator}EIO=4&transport=websocket HTTP/1.1\r\nHost: {authority}\r\n\
-             Origin: http://{authority}\r\n{BROWSER_HEADERS}"
-        );
-        for header in headers {
+        let mut common =
+            format!("Host: {authority}\r\nOrigin: http://{authority}\r\n{BROWSER_FIELDS}");
+        for header in options.headers {
             if !header.contains(':') || header.contains(['\r', '\n']) {
                 return Err(format!("{header:?} is not a header of the form \"Name: value\""));
             }
-            let _ = write!(request, "{header}\r\n");
+            let _ = write!(common, "{header}\r\n");
         }
-        request.push_str("Sec-WebSocket-Key: ");
         if !auth.is_empty() {
             serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(auth)
                 .map_err(|e| format!("the auth payload must be a JSON object: {e}"))?;
@@ -74,15 +99,59 @@ impl Target {
             return Err(format!("{namespace:?} is not a namespace: it begins with / and has no ,"));
         }
         let prefix = namespace_prefix(namespace);
-        let join = format!("40{prefix}{auth}");
-        let sources = sources(address.ip(), source_addresses)?;
-        Ok(Self { address, sources, request_before_key: request, join, prefix })
+        Ok(Self {
+            address,
+            sources: sources(address.ip(), options.source_addresses)?,
+            transport: Transport::default(),
+            plan: Plan::default(),
+            join: format!("40{prefix}{auth}"),
+            prefix,
+            resource: format!("{path}{separator}EIO=4&transport="),
+            upgrade_fields: format!("{common}{UPGRADE_FIELDS}Sec-WebSocket-Key: "),
+            poll_fields: format!("{common}Referer: http://{authority}/\r\n{POLL_FIELDS}"),
+        })
     }
 
-    /// The whole upgrade request for a connection with this `Sec-WebSocket-Key`.
+    /// The transport of client `number`.
     #[must_use]
-    pub fn request(&self, key: &str) -> String {
-        format!("{}{key}\r\n\r\n", self.request_before_key)
+    pub fn transport(&self, number: usize) -> Transport {
+        self.plan.transport(number, self.transport)
+    }
+
+    /// The whole upgrade request for a connection with this `Sec-WebSocket-Key`; `sid` is that of
+    /// the session that is to be upgraded, or empty.
+    #[must_use]
+    pub fn upgrade(&self, key: &str, sid: &str) -> String {
+        let Self { resource, upgrade_fields, .. } = self;
+        let sid_field = if sid.is_empty() { "" } else { "&sid=" };
+        format!("GET {resource}websocket{sid_field}{sid} HTTP/1.1\r\n{upgrade_fields}{key}\r\n\r\n")
+    }
+
+    /// Appends a GET that waits for the packets of a session, or opens one when `sid` is empty.
+    /// `nonce` makes the URL differ from earlier ones, so that no cache answers.
+    pub fn poll(&self, out: &mut Vec<u8>, sid: &str, nonce: u32) {
+        self.poll_line(out, "GET", sid, nonce);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends the head of a POST with `body_bytes` of packets.
+    pub fn post(&self, out: &mut Vec<u8>, sid: &str, nonce: u32, body_bytes: usize) {
+        self.poll_line(out, "POST", sid, nonce);
+        let content = "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ";
+        // Writing to a vector cannot fail.
+        let _ = io::Write::write_fmt(out, format_args!("{content}{body_bytes}\r\n\r\n"));
+    }
+
+    fn poll_line(&self, out: &mut Vec<u8>, method: &str, sid: &str, nonce: u32) {
+        let resource = &self.resource;
+        let line = format_args!("{method} {resource}polling&t={nonce:08x}");
+        let _ = io::Write::write_fmt(out, line);
+        if !sid.is_empty() {
+            out.extend_from_slice(b"&sid=");
+            out.extend_from_slice(sid.as_bytes());
+        }
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        out.extend_from_slice(self.poll_fields.as_bytes());
     }
 
     /// The local address that connection number `index` binds.
@@ -134,8 +203,18 @@ mod tests {
     use super::*;
 
     fn target(url: &str, sources: u8) -> Result<Target, String> {
-        Target::new(url, "/socket.io/", "/relay", "", &[], sources)
+        let options = Options { url, source_addresses: sources, ..OPTIONS };
+        Target::new(&options)
     }
+
+    const OPTIONS: Options<'static> = Options {
+        url: "ws://127.0.0.1:5000",
+        path: "/socket.io/",
+        namespace: "/relay",
+        auth: "",
+        headers: &[],
+        source_addresses: 0,
+    };
 
     #[test]
     fn urls() {
@@ -155,18 +234,34 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_has_a_browsers_size() {
-        let request = target("ws://127.0.0.1:5000", 0).unwrap().request("AAAAAAAAAAAAAAAAAAAAAA==");
-        assert!((550..750).contains(&request.len()), "{}", request.len());
-        assert!(request.starts_with("GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"));
-        assert!(request.ends_with("\r\n\r\n"));
-        assert_eq!(request.matches("\r\n\r\n").count(), 1);
+    fn requests_have_a_browsers_size() {
+        let check = |request: &str, line: &str, end: &str| {
+            assert!((500..750).contains(&request.len()), "{}: {request}", request.len());
+            assert!(request.starts_with(line), "{request}");
+            assert!(request.ends_with(end), "{request}");
+            assert_eq!(request.matches("\r\n\r\n").count(), 1);
+        };
+        let target = Target::new(&OPTIONS).unwrap();
+        let key = "AAAAAAAAAAAAAAAAAAAAAA==";
+        let socket = "GET /socket.io/?EIO=4&transport=websocket";
+        check(&target.upgrade(key, ""), &format!("{socket} HTTP/1.1\r\n"), "==\r\n\r\n");
+        let line = format!("{socket}&sid=abc HTTP/1.1\r\n");
+        check(&target.upgrade(key, "abc"), &line, "==\r\n\r\n");
+        let polled = |make: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            make(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let line = "GET /socket.io/?EIO=4&transport=polling&t=0000000f HTTP/1.1\r\n";
+        check(&polled(&|out| target.poll(out, "", 15)), line, "empty\r\n\r\n");
+        let line = "POST /socket.io/?EIO=4&transport=polling&t=00000010&sid=abc HTTP/1.1\r\n";
+        check(&polled(&|out| target.post(out, "abc", 16, 7)), line, "Length: 7\r\n\r\n");
     }
 
     #[test]
     fn options_are_checked() {
         let new = |namespace, auth, header: &str| {
-            Target::new("ws://127.0.0.1", "/", namespace, auth, &[header.to_owned()], 0)
+            Target::new(&Options { namespace, auth, headers: &[header.to_owned()], ..OPTIONS })
         };
         assert_eq!(new("/", "{}", "A: b").unwrap().join, "40{}");
         assert_eq!(new("/x", r#"{"a":1}"#, "A: b").unwrap().join, r#"40/x,{"a":1}"#);

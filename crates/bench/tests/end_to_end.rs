@@ -1,10 +1,15 @@
-//! The generator against the floor, with a few clients and no look at the time they take.
+//! The generator against the floor, and against a server that speaks long-polling, with a few
+//! clients and no look at the time they take.
+
+mod engine;
 
 use clap::Parser;
+use engine::Engine;
 use relay_bench::args::{Cli, Command};
 use relay_bench::floor::Floor;
 use relay_bench::report::Report;
 use relay_bench::scenario;
+use std::sync::atomic::Ordering;
 
 /// Starts a floor on a free port; it ends with the test's process.
 fn floor(batch: bool) -> String {
@@ -30,9 +35,10 @@ fn run(scenario: &str, url: &str, arguments: &str) -> Report {
         Command::Slow(o) => scenario::slow::run(&o),
         Command::Growth(o) => scenario::growth::run(&o),
         Command::Flood(o) => scenario::flood::run(&o),
+        Command::Storm(o) => scenario::storm::run(&o),
         Command::Rooms(_) | Command::Stall(_) | Command::Floor(_) => Err("not here".to_owned()),
     };
-    report.expect("the floor serves it")
+    report.expect("the server serves it")
 }
 
 /// Runs a scenario that must be faultless and checks how much of `stream` was delivered.
@@ -76,6 +82,60 @@ fn connections_are_made() {
     let report = run("idle", &floor(false), &format!("--clients 20 --pid {pid}"));
     assert!(report.is_faultless(), "{}", report.to_table());
     assert!(report.find_metric("server_cpu_ms_per_second").is_some());
+}
+
+#[test]
+fn polling_loses_nothing() {
+    // Connections that last, and connections that end under the client again and again.
+    for requests_max in [usize::MAX, 3] {
+        let (engine, url) = Engine::start(requests_max);
+        let url = &url;
+        let check = |scenario, arguments: &str, stream, expected| {
+            check(scenario, url, &format!("--transport polling {arguments}"), stream, expected);
+        };
+        check("echo", "--clients 5 --rate 250", "echo", 50);
+        check("fanout", "--clients 5 --senders 2 --rate 100", "fanout", 100);
+        check("fanout", "--clients 5 --rate 100 --sender-transport websocket", "fanout", 100);
+        check("order", "--clients 6 --senders 3 --rate 150 --threads 2", "order", 180);
+        assert_eq!(engine.upgraded.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[test]
+fn a_refused_post_is_a_fault() {
+    let (_, url) = Engine::start(usize::MAX);
+    // The server takes 300 bytes at once, but a single message is sent whatever its size.
+    let report = run("echo", &url, "--clients 2 --rate 20 --payload-bytes 500 --transport polling");
+    assert!(report.to_table().contains("a Post was refused: 413"), "{}", report.to_table());
+}
+
+#[test]
+fn upgrades_lose_nothing() {
+    let (engine, url) = Engine::start(usize::MAX);
+    check("echo", &url, "--clients 5 --rate 250 --transport upgrade", "echo", 50);
+    check("fanout", &url, "--clients 5 --rate 100 --transport upgrade", "fanout", 100);
+    let connected = run("connect", &url, "--clients 10 --rounds 2 --transport upgrade");
+    assert!(connected.is_faultless(), "{}", connected.to_table());
+    assert_eq!(engine.upgraded.load(Ordering::SeqCst), 30);
+}
+
+#[test]
+fn everybody_returns_from_a_storm() {
+    let check = |url: &str, transport: &str| {
+        let arguments = format!("--clients 20 --rounds 2 --threads 2 --transport {transport}");
+        let report = run("storm", url, &arguments);
+        assert!(report.is_faultless(), "{}", report.to_table());
+        assert_eq!(report.find_metric("failed_attempts"), Some(0.0), "{}", report.to_table());
+    };
+    check(&floor(false), "websocket");
+    for transport in ["websocket", "polling", "upgrade"] {
+        let (engine, url) = Engine::start(usize::MAX);
+        check(&url, transport);
+        // All come once, and twice again.
+        assert_eq!(engine.opened.load(Ordering::SeqCst), 60, "{transport}");
+        // Of the goodbyes of half of them, the network may lose some: an end is not waited for.
+        assert!(engine.left.load(Ordering::SeqCst) > 0, "{transport}");
+    }
 }
 
 #[test]

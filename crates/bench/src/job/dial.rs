@@ -1,13 +1,14 @@
 //! Connecting: paced, with a bound on the handshakes that are under way.
 
 use super::ALL_LISTEN;
-use crate::client::{Client, Phase};
+use crate::client::Client;
 use crate::clock::{Nanos, SECOND};
 use crate::fleet::{Fleet, Job};
 use crate::latency::Latency;
 use crate::load::Deaf;
+use crate::session::Phase;
 
-/// Handshakes under way in one thread: fewer than a listener's usual backlog, so that no SYN is
+/// Connections under way in one thread: fewer than a listener's usual backlog, so that no SYN is
 /// dropped and sent again a second later.
 const IN_FLIGHT_MAX: usize = 512;
 
@@ -23,9 +24,10 @@ pub struct DialOutcome {
     pub failed: usize,
     /// Why the first of them did not.
     pub first_failure: Option<String>,
-    /// From the first SYN to the 101.
+    /// From the first SYN until the transport stands: the 101 of a WebSocket, the open packet of a
+    /// poll, the `5` that ends an upgrade.
     pub upgrade: Latency,
-    /// From the first SYN to the answer to CONNECT.
+    /// From the first SYN until also the answer to CONNECT is here.
     pub join: Latency,
     /// From the first SYN of all to the last answer.
     pub took: Nanos,
@@ -102,7 +104,8 @@ impl Job for DialJob {
     }
 
     fn next_wake(&self, fleet: &Fleet) -> Option<Nanos> {
-        let may = fleet.clients.len() < self.wanted && self.in_flight < IN_FLIGHT_MAX;
+        let connections = self.in_flight * fleet.target.transport.connections();
+        let may = fleet.clients.len() < self.wanted && connections < IN_FLIGHT_MAX;
         may.then_some(self.start + self.dialed * self.interval)
     }
 
@@ -120,7 +123,7 @@ impl Job for DialJob {
         self.in_flight -= 1;
         self.last_progress = now;
         self.outcome.joined += 1;
-        self.outcome.upgrade.record(opened.upgraded_after);
+        self.outcome.upgrade.record(opened.settled_after);
         self.outcome.join.record(opened.joined_after);
         self.outcome.took = now - self.start;
     }

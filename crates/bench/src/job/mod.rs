@@ -3,6 +3,7 @@
 pub(crate) mod dial;
 pub(crate) mod rooms;
 pub(crate) mod run;
+pub(crate) mod storm;
 
 /// Nobody is deaf outside a run.
 pub(crate) static ALL_LISTEN: crate::load::Deaf =

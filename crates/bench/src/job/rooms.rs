@@ -40,7 +40,7 @@ impl Job for RoomsJob {
             let room = room_name(fleet.number(local) % self.rooms);
             let event = serde_json::Value::from(self.event.as_str());
             let packet = format!("42{}0[{event},\"{room}\"]", fleet.target.prefix);
-            if fleet.clients[local].send_packet(&packet, &mut fleet.masks, true).is_ok() {
+            if fleet.send_packet(local, &packet, true).is_ok() {
                 self.waiting.push(local);
             }
         }

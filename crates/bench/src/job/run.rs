@@ -1,14 +1,14 @@
 //! A run: sending a load on its schedule, then waiting for what is still on its way.
 
-use crate::client::PENDING_BYTES_MAX;
 use crate::clock::{Nanos, SECOND, nanos};
 use crate::fleet::{Fleet, Job};
+use crate::link::PENDING_BYTES_MAX;
 use crate::load::{Closure, Deaf, Outcome, Run, StreamOutcome};
 use crate::os;
 use crate::pacer::{Due, Pace, Pacer};
 use crate::payload::{Stamp, Template, compose};
 use crate::tracker::Tracker;
-use relay_websocket::{Opcode, write_masked_frame};
+use crate::transport::Share;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Messages sent before the clients are looked after again, when many are owed.
@@ -54,8 +54,7 @@ pub(crate) struct RunJob<'a> {
     cpu_at_start: Nanos,
     busy: f64,
     cut_short: bool,
-    /// The common numbers of local clients begin here and go up by `workers`.
-    worker: usize,
+    share: Share,
     message: Vec<u8>,
     frames: Vec<u8>,
 }
@@ -101,7 +100,7 @@ impl<'a> RunJob<'a> {
             cpu_at_start: os::thread_cpu(),
             busy: 0.0,
             cut_short: false,
-            worker: fleet.worker,
+            share: fleet.share,
             message: Vec::new(),
             frames: Vec::new(),
         }
@@ -141,8 +140,14 @@ impl<'a> RunJob<'a> {
         fleet.joined().filter(|(_, number)| !self.run.load.deaf.contains(*number))
     }
 
-    /// Composes one message into `self.frames`.
-    fn frame(&mut self, fleet: &mut Fleet, stream: usize, sender: usize, at: Nanos) {
+    /// Composes one message of the client `local` into `self.frames`.
+    fn frame(
+        &mut self,
+        fleet: &mut Fleet,
+        stream: usize,
+        (sender, local): (usize, usize),
+        at: Nanos,
+    ) {
         let sending = &mut self.sending[stream];
         let seq = sending.next_seq[sender];
         sending.next_seq[sender] += 1;
@@ -152,8 +157,7 @@ impl<'a> RunJob<'a> {
         self.message.clear();
         let bytes = self.run.load.streams[stream].payload_bytes;
         compose(&mut self.message, &sending.heads[sender], Stamp { seq, from, at }, bytes);
-        let mask = fleet.masks.next_key();
-        write_masked_frame(&mut self.frames, Opcode::Text, &self.message, mask);
+        fleet.encode(local, &self.message, &mut self.frames);
     }
 
     fn send_due(&mut self, fleet: &mut Fleet, stream: usize, due: Due) {
@@ -167,13 +171,13 @@ impl<'a> RunJob<'a> {
             return;
         }
         self.frames.clear();
-        self.frame(fleet, stream, due.sender, due.at);
+        self.frame(fleet, stream, (due.sender, local), due.at);
         let slip = fleet.clock.now().saturating_sub(due.at);
         let outcome = &mut self.sending[stream].outcome;
         outcome.slip.record(slip);
         outcome.bytes_written += self.frames.len() as u64;
-        if fleet.clients[local].send(&self.frames).is_err() {
-            fleet.close(local, "the connection broke while sending".to_owned(), self);
+        if let Err(why) = fleet.send(local, &self.frames) {
+            fleet.close(local, why, self);
         }
     }
 
@@ -186,14 +190,11 @@ impl<'a> RunJob<'a> {
         self.frames.clear();
         while self.frames.len() < FLOOD_WRITE_BYTES {
             let now = fleet.clock.now();
-            self.frame(fleet, stream, sender, now);
+            self.frame(fleet, stream, (sender, local), now);
         }
-        let client = &mut fleet.clients[local];
-        let before = client.written_bytes();
-        let sent = client.send(&self.frames);
-        self.sending[stream].outcome.bytes_written += client.written_bytes() - before;
-        if sent.is_err() {
-            fleet.close(local, "the connection broke while sending".to_owned(), self);
+        self.sending[stream].outcome.bytes_written += self.frames.len() as u64;
+        if let Err(why) = fleet.send(local, &self.frames) {
+            fleet.close(local, why, self);
         }
     }
 
@@ -218,8 +219,8 @@ impl<'a> RunJob<'a> {
             if fleet.clients[local].is_closed() {
                 continue;
             }
-            if fleet.clients[local].send_packet("3", &mut fleet.masks, false).is_err() {
-                fleet.close(local, "the connection broke while sending".to_owned(), self);
+            if let Err(why) = fleet.send_packet(local, "3", false) {
+                fleet.close(local, why, self);
             }
         }
     }
@@ -287,14 +288,14 @@ impl Job for RunJob<'_> {
     }
 
     fn on_event(&mut self, local: usize, message: &[u8], now: Nanos) {
-        let number = local * self.workers + self.worker;
+        let number = self.share.number(local);
         self.tracker.on_event(local, number, message, now);
     }
 
     fn on_progress(&mut self, _fleet: &mut Fleet, _local: usize) {}
 
     fn on_closed(&mut self, local: usize, why: String, now: Nanos) {
-        let client = local * self.workers + self.worker;
+        let client = self.share.number(local);
         self.closures.push(Closure { client, after: now.saturating_sub(self.run.start), why });
     }
 

@@ -6,6 +6,7 @@ use crate::bench::{Bench, Failure, duration, figure};
 use crate::load::{Audience, Load, Stream};
 use crate::pacer::Pace;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -34,8 +35,9 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let window = common.seconds.unwrap_or(20.0);
     let payload_bytes = common.payload_bytes.unwrap_or(150);
     let echoing = options.echo_clients.max(1);
-    // Those who echo are served first: what they wait for is the server, not our own reading.
-    let mut bench = Bench::new("bystander", common, &(0..echoing))?;
+    // Those who echo have a thread of their own: what they wait for is the server, not our
+    // reading for the others.
+    let mut bench = Bench::new("bystander", common, Plan { express: echoing, ..Plan::default() })?;
     bench.report.setting("clients", figure(others));
     bench.report.setting("echo_clients", figure(echoing));
     bench.report.setting("echoes_per_second", options.echo_rate);

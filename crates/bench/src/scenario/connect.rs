@@ -6,6 +6,7 @@ use crate::bench::{Bench, Failure, cpu_us_per, figure};
 use crate::clock::seconds;
 use crate::latency::Latency;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -29,7 +30,7 @@ const REST_SECONDS: f64 = 0.5;
 pub fn run(options: &Options) -> Result<Report, Failure> {
     let common = &options.common;
     let clients = common.clients.unwrap_or(2_000);
-    let mut bench = Bench::new("connect", common, &(0..0))?;
+    let mut bench = Bench::new("connect", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("rounds", f64::from(options.rounds));
     let (mut upgrade, mut join) = (Latency::new(), Latency::new());
@@ -41,7 +42,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
         if let (Some(before), Some(after)) = (before, bench.cpu()?) {
             cpu += after.since(&before);
         }
-        bench.report.dialing(&outcome);
+        bench.report.busy(outcome.cpu, outcome.took);
         upgrade.merge(&outcome.upgrade);
         join.merge(&outcome.join);
         took += outcome.took;

@@ -5,6 +5,7 @@ use crate::bench::{Bench, Failure, duration, figure};
 use crate::load::{Audience, Load, Stream};
 use crate::pacer::Pace;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -24,7 +25,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let clients = common.clients.unwrap_or(200);
     let rate = common.rate.unwrap_or(5_000.0);
     let window = common.seconds.unwrap_or(10.0);
-    let mut bench = Bench::new("echo", common, &(0..0))?;
+    let mut bench = Bench::new("echo", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("messages_per_second", rate);
     bench.report.setting("seconds", window);

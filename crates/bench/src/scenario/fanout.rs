@@ -6,6 +6,7 @@ use crate::clock::seconds;
 use crate::load::{Audience, Load, Stream};
 use crate::pacer::Pace;
 use crate::report::Report;
+use crate::transport::{Plan, Transport};
 use clap::Args;
 
 /// Options of the scenario.
@@ -17,6 +18,9 @@ pub struct Options {
     /// How many of the clients send.
     #[arg(long, default_value_t = 1)]
     pub senders: usize,
+    /// Transport of the clients that send, if it is another one.
+    #[arg(long, value_enum)]
+    pub sender_transport: Option<Transport>,
 }
 
 /// A load of `rate` broadcasts a second by the first `senders` clients.
@@ -54,7 +58,8 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let rate = common.rate.unwrap_or(40.0);
     let window = common.seconds.unwrap_or(10.0);
     let senders = options.senders.clamp(1, clients);
-    let mut bench = Bench::new("fanout", common, &(0..0))?;
+    let apart = options.sender_transport.map(|transport| (senders, transport));
+    let mut bench = Bench::new("fanout", common, Plan { apart, ..Plan::default() })?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("senders", figure(senders));
     bench.report.setting("broadcasts_per_second", rate);

@@ -5,6 +5,7 @@ use super::fanout;
 use crate::args::Common;
 use crate::bench::{Bench, Failure, figure};
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -31,7 +32,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     if !options.sizes.is_sorted() || options.sizes.contains(&0) {
         return Err("--sizes must be positive and ascend".to_owned());
     }
-    let mut bench = Bench::new("growth", common, &(0..0))?;
+    let mut bench = Bench::new("growth", common, Plan::default())?;
     bench.report.setting("deliveries_per_second", options.deliveries);
     bench.report.setting("seconds_per_size", window);
     let mut costs = Vec::new();

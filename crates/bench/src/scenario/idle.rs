@@ -5,6 +5,7 @@ use crate::bench::{Bench, Failure, duration, figure, mib};
 use crate::clock::seconds;
 use crate::load::Load;
 use crate::report::Report;
+use crate::transport::{Plan, Transport};
 use clap::Args;
 
 /// Options of the scenario.
@@ -18,6 +19,10 @@ pub struct Options {
 /// After connecting the server gets this long to finish and to give memory back, in seconds.
 const REST_SECONDS: f64 = 1.0;
 
+/// The same with clients that poll: a server closes what was kept alive for another POST (Node
+/// after 5 s), and such a connection is no part of an idle session.
+const POLLING_REST_SECONDS: f64 = 8.0;
+
 /// Holds `--clients` (10,000) connections for `--seconds` (10); with more than a few ping
 /// intervals the CPU figure is that of the heartbeats.
 ///
@@ -27,12 +32,13 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let common = &options.common;
     let clients = common.clients.unwrap_or(10_000);
     let window = common.seconds.unwrap_or(10.0);
-    let mut bench = Bench::new("idle", common, &(0..0))?;
+    let mut bench = Bench::new("idle", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("seconds", window);
     let before = bench.rss_bytes()?;
     bench.connect(clients)?;
-    bench.rest(REST_SECONDS)?;
+    let has_polled = common.transport != Transport::Websocket;
+    bench.rest(if has_polled { POLLING_REST_SECONDS } else { REST_SECONDS })?;
     let measured = bench.measure(Load { duration: duration(window), ..Load::default() })?;
     let report = &mut bench.report;
     if let (Some(before), Some(after)) = (before, measured.rss_before) {

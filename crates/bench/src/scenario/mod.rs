@@ -11,3 +11,4 @@ pub mod order;
 pub mod rooms;
 pub mod slow;
 pub mod stall;
+pub mod storm;

@@ -6,6 +6,7 @@ use crate::bench::{Bench, Failure, duration, figure};
 use crate::load::{Audience, Load, Sequence, Stream};
 use crate::pacer::Pace;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,7 +32,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let senders = options.senders.clamp(1, clients);
     let rate = common.rate.unwrap_or(800.0);
     let window = common.seconds.unwrap_or(10.0);
-    let mut bench = Bench::new("order", common, &(0..0))?;
+    let mut bench = Bench::new("order", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("senders", figure(senders));
     bench.report.setting("broadcasts_per_second", rate);

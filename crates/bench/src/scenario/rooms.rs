@@ -5,6 +5,7 @@ use crate::bench::{Bench, Failure, duration, figure};
 use crate::load::{Audience, Load, Stream};
 use crate::pacer::Pace;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -37,7 +38,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let rooms = options.rooms.clamp(1, clients);
     let rate = common.rate.unwrap_or(2_000.0);
     let window = common.seconds.unwrap_or(10.0);
-    let mut bench = Bench::new("rooms", &common, &(0..0))?;
+    let mut bench = Bench::new("rooms", &common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("rooms", figure(rooms));
     bench.report.setting("messages_per_second", rate);

@@ -7,6 +7,7 @@ use crate::bench::{Bench, Failure, Measured, duration, figure, mib};
 use crate::clock::seconds;
 use crate::load::Deaf;
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -34,6 +35,7 @@ pub struct Options {
 /// When the server cannot be reached or measured.
 pub fn run(options: &Options) -> Result<Report, Failure> {
     let common = &options.common;
+    common.refuse_polling("a receiver that does not read is one that does not poll")?;
     let clients = common.clients.unwrap_or(200);
     let slow = options.silent + options.ponging;
     if slow + 1 >= clients {
@@ -42,7 +44,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let rate = common.rate.unwrap_or(100.0);
     let window = common.seconds.unwrap_or(20.0);
     let payload_bytes = common.payload_bytes.unwrap_or(10_000);
-    let mut bench = Bench::new("slow", common, &(0..0))?;
+    let mut bench = Bench::new("slow", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("slow_clients", figure(slow));
     bench.report.setting("broadcasts_per_second", rate);

@@ -4,6 +4,7 @@
 use crate::args::Common;
 use crate::bench::{Bench, Failure, duration, figure};
 use crate::report::Report;
+use crate::transport::Plan;
 use clap::Args;
 
 /// Options of the scenario.
@@ -27,7 +28,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let common = &options.common;
     let clients = common.clients.unwrap_or(1_000);
     let after_seconds = common.seconds.unwrap_or(10.0);
-    let mut bench = Bench::new("stall", common, &(0..0))?;
+    let mut bench = Bench::new("stall", common, Plan::default())?;
     bench.report.setting("clients", figure(clients));
     bench.report.setting("stall_seconds", options.stall_seconds);
     let Some(server) = bench.server.clone() else {
