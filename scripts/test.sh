@@ -189,6 +189,20 @@ node_suite() {
     count "$name" "$(sum "$last" "$out")" "$(sum "$bad" "$out")" "$code"
 }
 
+# The README asks for no JDK: without one this suite is left out, and says so.
+java_suite() {
+    local name="Java client" out=$log/java code
+    if ! command -v javac >/dev/null || ! command -v mvn >/dev/null; then
+        echo "$name: left out, there is no JDK with Maven"
+        return
+    fi
+    say "$name"
+    tests/e2e/java/run.sh 2>&1 | tee "$out"
+    code=$?
+    local last='^([0-9]+) passed, [0-9]+ failed$' bad='^[0-9]+ passed, ([0-9]+) failed$'
+    count "$name" "$(sum "$last" "$out")" "$(sum "$bad" "$out")" "$code"
+}
+
 # ---- Everything -------------------------------------------------------------------------------
 
 require_toolchain
@@ -201,6 +215,7 @@ if check "cargo build" cargo build --locked -p relay; then
     RELAY_BIN=$(cd "$target/debug" && pwd)/relay
     javascript_suite
     python_suite
+    java_suite
 fi
 if check "cargo build, the conformance example" \
     cargo build --locked -p relay --example conformance; then

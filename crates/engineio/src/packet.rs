@@ -113,8 +113,7 @@ impl std::error::Error for PacketError {}
 pub fn decode_text(text: &str) -> Result<Packet<'_>, PacketError> {
     let first = *text.as_bytes().first().ok_or(PacketError::Empty)?;
     if first == b'b' {
-        let data = BASE64.decode(&text[1..]).map_err(|_| PacketError::InvalidBase64)?;
-        return Ok(Packet::Binary(Cow::Owned(data)));
+        return Ok(Packet::Binary(Cow::Owned(decode_base64(&text[1..])?)));
     }
     let packet_type = PacketType::from_digit(first).ok_or(PacketError::UnknownType)?;
     let data = &text[1..];
@@ -126,6 +125,14 @@ pub fn decode_text(text: &str) -> Result<Packet<'_>, PacketError> {
         PacketType::Message => Packet::Text(data),
         PacketType::Upgrade => Packet::Upgrade,
         PacketType::Noop => Packet::Noop,
+    })
+}
+
+/// Decodes base64. The Java client breaks it into lines, so white space is skipped.
+fn decode_base64(text: &str) -> Result<Vec<u8>, PacketError> {
+    BASE64.decode(text).or_else(|_| {
+        let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        BASE64.decode(digits).map_err(|_| PacketError::InvalidBase64)
     })
 }
 

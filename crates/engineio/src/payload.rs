@@ -52,6 +52,7 @@ mod tests {
         check("4a\x1ebAQI=", &[Ok(Packet::Text("a")), Ok(Packet::Binary(vec![1, 2].into()))]);
         check("", &[Err(PacketError::Empty)]);
         check("4a\x1e", &[Ok(Packet::Text("a")), Err(PacketError::Empty)]);
+        check("bAQ\nI=\r\n", &[Ok(Packet::Binary(vec![1, 2].into()))]);
         check("4a\x1eabc", &[Ok(Packet::Text("a")), Err(PacketError::UnknownType)]);
         check("\u{feff}4a", &[Err(PacketError::UnknownType)]);
     }

@@ -208,7 +208,12 @@ impl<D> Core<D> {
         // A client that closed itself is waiting for nothing.
         let last: &[u8] = if reason == EndReason::TransportClose { b"6" } else { b"1" };
         self.requeue(key, last.to_vec());
-        let until = self.now + millis(self.limits().poll_close_timeout);
+        // A server that stops does not wait for clients that may come or not.
+        let patience = match reason {
+            EndReason::ServerShuttingDown => self.limits().close_timeout,
+            _ => self.limits().poll_close_timeout,
+        };
+        let until = self.now + millis(patience);
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.stage = Stage::Closing;
         connection.deadline = until;

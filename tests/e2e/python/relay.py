@@ -10,6 +10,13 @@ import urllib.error
 import urllib.request
 
 SHARD_COUNTS = (1, 2, 4)
+
+# Nobody waits for polls of clients that do not come again.
+BRIEF_END = {"DRAIN_WINDOW": "0", "DRAIN_DEADLINE": "5"}
+
+# What a client is told about transports: without a word it opens its session by polling and a
+# WebSocket for it at once, before any poll.
+WAYS = {"websocket": ["websocket"], "polling": ["polling"], "upgrade": None}
 PORTS = range(12_000, 30_000)
 START_ATTEMPTS = 5
 START_TIMEOUT_S = 20
@@ -19,9 +26,9 @@ STOP_TIMEOUT_S = 15
 class Relay:
     """One gateway process that answers."""
 
-    def __init__(self, shards):
-        for _ in range(START_ATTEMPTS):
-            self.port = _free_port()
+    def __init__(self, shards, port=None):
+        for _ in range(START_ATTEMPTS if port is None else 1):
+            self.port = port or _free_port()
             self._process = self._launch(shards)
             if self._answers():
                 return
@@ -50,11 +57,16 @@ class Relay:
             self._process.communicate()
         return self._process.returncode
 
+    def kill(self):
+        """Ends it without a goodbye."""
+        self._process.kill()
+        self._process.communicate()
+
     def _launch(self, shards):
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return subprocess.Popen(
             [os.environ["RELAY_BIN"]],
-            env={**kept, "PORT": str(self.port), "RELAY_SHARDS": str(shards)},
+            env={**kept, **BRIEF_END, "PORT": str(self.port), "RELAY_SHARDS": str(shards)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -68,6 +80,17 @@ class Relay:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.02)
         return False
+
+
+def on_every_way(cases, kind):
+    """The test classes of some cases: one for each number of shards and each way to connect."""
+    made = {}
+    for shards in SHARD_COUNTS:
+        for way in WAYS:
+            name = f"{cases.__name__}On{shards}ShardsBy{way.capitalize()}"
+            attributes = {"shards": shards, "way": way, "__module__": cases.__module__}
+            made[name] = type(name, (cases, kind), attributes)
+    return made
 
 
 def _free_port():

@@ -1,4 +1,4 @@
-"""The stock asyncio client over WebSocket: all destinations, rooms, acknowledgements, binary."""
+"""The stock asyncio client, each way it connects: all destinations, rooms, acknowledgements, binary."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ import unittest
 
 import socketio
 
-from relay import SHARD_COUNTS, Relay
+from relay import WAYS, Relay, on_every_way
 
 TIMEOUT_S = 10
 NAMESPACE = "/relay"
@@ -23,15 +23,19 @@ class Client:
         self._io.on("*", self._hear, namespace=NAMESPACE)
 
     @classmethod
-    async def connect(cls, relay):
+    async def connect(cls, relay, way):
         client = cls()
         await client._io.connect(
             relay.url,
             namespaces=[NAMESPACE],
-            transports=["websocket"],
+            transports=WAYS[way],
             wait_timeout=TIMEOUT_S,
         )
         return client
+
+    @property
+    def transport(self):
+        return self._io.transport()
 
     @property
     def id(self):
@@ -85,9 +89,10 @@ async def heard_of(sender, *receivers):
 
 
 class AsyncioClient:
-    """The cases; a subclass says on how many shards."""
+    """The cases; a subclass says on how many shards and which way clients connect."""
 
     shards = 0
+    way = ""
 
     @classmethod
     def setUpClass(cls):
@@ -102,10 +107,31 @@ class AsyncioClient:
     async def clients(self, count):
         made = []
         for _ in range(count):
-            client = await Client.connect(self.relay)
+            client = await Client.connect(self.relay, self.way)
             self.addAsyncCleanup(client.close)
             made.append(client)
         return made
+
+    async def test_the_transport(self):
+        (client,) = await self.clients(1)
+        expected = "polling" if self.way == "polling" else "websocket"
+        for _ in range(3):
+            self.assertEqual(await client.ask("relay", {}), (True,))
+            self.assertEqual(client.transport, expected)
+
+    async def test_clients_of_all_ways_meet(self):
+        crowd = []
+        for way in WAYS:
+            client = await Client.connect(self.relay, way)
+            self.addAsyncCleanup(client.close)
+            crowd.append(client)
+            self.assertEqual(await client.ask("unirse", "mezcla"), (True,))
+        for n in range(40):
+            data = {"destino": "room", "room": "mezcla", "n": n, "b": bytes([n])}
+            await crowd[n % len(crowd)].emit("relay", data)
+        sequences = [await client.heard_count(40) for client in crowd]
+        for sequence in sequences:
+            self.assertEqual(sequence, sequences[0])
 
     async def test_the_four_destinations(self):
         sender, member, other = await self.clients(3)
@@ -167,13 +193,7 @@ class AsyncioClient:
             self.assertEqual(sequence, sequences[0])
 
 
-for _shards in SHARD_COUNTS:
-    _name = f"AsyncioClientOn{_shards}Shards"
-    globals()[_name] = type(
-        _name,
-        (AsyncioClient, unittest.IsolatedAsyncioTestCase),
-        {"shards": _shards, "__module__": __name__},
-    )
+globals().update(on_every_way(AsyncioClient, unittest.IsolatedAsyncioTestCase))
 
 
 if __name__ == "__main__":

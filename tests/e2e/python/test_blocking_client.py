@@ -1,4 +1,4 @@
-"""The stock blocking client over WebSocket: all destinations, rooms, acknowledgements, binary."""
+"""The stock blocking client, each way it connects: all destinations, rooms, acknowledgements, binary."""
 
 import itertools
 import threading
@@ -6,7 +6,7 @@ import unittest
 
 import socketio
 
-from relay import SHARD_COUNTS, Relay
+from relay import WAYS, Relay, on_every_way
 
 TIMEOUT_S = 10
 NAMESPACE = "/relay"
@@ -16,19 +16,25 @@ _markers = itertools.count(1)
 class Client:
     """A client that keeps every event it hears."""
 
-    def __init__(self, relay):
-        self._io = socketio.Client(reconnection=False)
+    def __init__(self, relay, way, **options):
+        self._io = socketio.Client(**{"reconnection": False, **options})
         self._heard = []
         self._news = threading.Condition()
         self._ended = threading.Event()
+        self._begun = threading.Semaphore(0)
         self._io.on("*", self._hear, namespace=NAMESPACE)
         self._io.on("disconnect", lambda *_: self._ended.set(), namespace=NAMESPACE)
+        self._io.on("connect", self._begun.release, namespace=NAMESPACE)
         self._io.connect(
             relay.url,
             namespaces=[NAMESPACE],
-            transports=["websocket"],
+            transports=WAYS[way],
             wait_timeout=TIMEOUT_S,
         )
+
+    @property
+    def transport(self):
+        return self._io.transport()
 
     @property
     def id(self):
@@ -62,6 +68,10 @@ class Client:
             del self._heard[: len(before) + 1]
         return before
 
+    def wait_for_connection(self):
+        """Waits for one connection that was not waited for yet."""
+        return self._begun.acquire(timeout=2 * TIMEOUT_S)
+
     def wait_for_end(self):
         return self._ended.wait(TIMEOUT_S)
 
@@ -83,9 +93,10 @@ def heard_of(sender, *receivers):
 
 
 class BlockingClient:
-    """The cases; a subclass says on how many shards."""
+    """The cases; a subclass says on how many shards and which way clients connect."""
 
     shards = 0
+    way = ""
 
     @classmethod
     def setUpClass(cls):
@@ -100,10 +111,17 @@ class BlockingClient:
     def clients(self, count):
         made = []
         for _ in range(count):
-            client = Client(self.relay)
+            client = Client(self.relay, self.way)
             self.addCleanup(client.close)
             made.append(client)
         return made
+
+    def test_the_transport(self):
+        (client,) = self.clients(1)
+        expected = "polling" if self.way == "polling" else "websocket"
+        for _ in range(3):
+            self.assertEqual(client.ask("relay", {}), (True,))
+            self.assertEqual(client.transport, expected)
 
     def test_the_four_destinations(self):
         sender, member, other = self.clients(3)
@@ -211,7 +229,7 @@ class BlockingClient:
             client.connect(
                 self.relay.url,
                 namespaces=["/otro"],
-                transports=["websocket"],
+                transports=WAYS[self.way],
                 wait_timeout=TIMEOUT_S,
             )
         client.disconnect()
@@ -226,17 +244,35 @@ class BlockingClient:
 
     def test_the_end_of_the_gateway_is_seen(self):
         relay = Relay(self.shards)
-        client = Client(relay)
+        client = Client(relay, self.way)
         self.assertEqual(client.ask("relay", {}), (True,))
         self.assertEqual(relay.stop(), 0)
         self.assertTrue(client.wait_for_end())
 
+    def test_it_returns_to_the_next_gateway(self):
+        first = Relay(self.shards)
+        delays = {"reconnection_delay": 0.1, "reconnection_delay_max": 0.5}
+        client = Client(first, self.way, reconnection=True, **delays)
+        self.addCleanup(client.close)
+        self.assertTrue(client.wait_for_connection())
+        before = client.id
+        if self.way == "polling":
+            # Told by a close packet, as any server ends such a session, this client stays away.
+            first.kill()
+        else:
+            self.assertEqual(first.stop(), 0)
+        self.assertTrue(client.wait_for_end())
+        second = Relay(self.shards, port=first.port)
+        self.addCleanup(second.stop)
+        self.assertTrue(client.wait_for_connection())
+        self.assertNotEqual(client.id, before)
+        self.assertEqual(client.ask("unirse", "a"), (True,))
+        data = {"destino": "room", "room": "a", "b": b"back"}
+        self.assertEqual(client.ask("relay", data), (True,))
+        self.assertEqual(heard_of(client, client), [[("relay", (data,))]])
 
-for _shards in SHARD_COUNTS:
-    _name = f"BlockingClientOn{_shards}Shards"
-    globals()[_name] = type(
-        _name, (BlockingClient, unittest.TestCase), {"shards": _shards, "__module__": __name__}
-    )
+
+globals().update(on_every_way(BlockingClient, unittest.TestCase))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,14 @@
 
 import { io } from 'socket.io-client';
 
-import { within } from './wait.mjs';
+import { eventually, within } from './wait.mjs';
+
+/** The ways in which stock clients connect; `upgrade` is their default: polling, then WebSocket. */
+export const WAYS = {
+  websocket: { transports: ['websocket'] },
+  polling: { transports: ['polling'] },
+  upgrade: {},
+};
 
 const open = new Set();
 
@@ -30,15 +37,18 @@ export class Client {
     open.add(this);
   }
 
-  /** Connects, over WebSocket and on a connection of its own unless told otherwise. */
-  static async connect(relay, { namespace = '/relay', ...options } = {}) {
-    const client = Client.start(relay, { namespace, ...options });
+  /**
+   * Connects: on a connection of its own, and unless told otherwise the way that the tests at this
+   * gateway are about, else over WebSocket. An upgrade is not waited for.
+   */
+  static async connect(relay, options) {
+    const client = Client.start(relay, options);
     await client.connected();
     return client;
   }
 
-  static start(relay, { namespace = '/relay', ...options } = {}) {
-    const defaults = { transports: ['websocket'], forceNew: true, reconnection: false };
+  static start(relay, { namespace = '/relay', way = relay.way ?? 'websocket', ...options } = {}) {
+    const defaults = { ...WAYS[way], forceNew: true, reconnection: false };
     return new Client(io(relay.url + namespace, { ...defaults, ...options }));
   }
 
@@ -52,6 +62,16 @@ export class Client {
 
   get id() {
     return this.socket.id;
+  }
+
+  /** What carries its packets now: `polling` or `websocket`. */
+  get transport() {
+    return this.socket.io.engine?.transport.name;
+  }
+
+  /** Waits until the upgrade is done. */
+  upgraded() {
+    return eventually('upgrade', () => this.transport === 'websocket');
   }
 
   emit(...args) {

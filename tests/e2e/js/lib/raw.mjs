@@ -177,9 +177,9 @@ export class Tcp {
   }
 
   /** Opens a WebSocket by hand; what comes after the 101 is left in `received`. */
-  static async upgrade(relay, options) {
+  static async upgrade(relay, { path, ...options } = {}) {
     const tcp = await Tcp.open(relay, options);
-    tcp.write(upgradeRequest());
+    tcp.write(upgradeRequest({ path }));
     await tcp.until('101', () => tcp.received.includes('\r\n\r\n'));
     const { status } = tcp.answer();
     if (status !== 101) throw new Error(`no upgrade but ${status}`);

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { after, afterEach, before, describe } from 'node:test';
 
-import { closeClients } from './client.mjs';
+import { WAYS, closeClients } from './client.mjs';
 import { closeSessions } from './raw.mjs';
 import { pause } from './wait.mjs';
 
@@ -18,6 +18,8 @@ const PORTS = 18_000;
 const START_ATTEMPTS = 5;
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 15_000;
+/** For gateways whose end is not what is tested: it waits for no client that will not come again. */
+export const BRIEF_END = { DRAIN_WINDOW: '0', DRAIN_DEADLINE: '5' };
 
 /** The binary under test. */
 export function binary() {
@@ -54,6 +56,8 @@ export function cleanEnvironment(extra = {}) {
 }
 
 export class Relay {
+  /** How clients connect unless told otherwise, one of `WAYS`; over WebSocket without it. */
+  way;
   /** Everything the process wrote, standard output and standard error. */
   stdout = '';
   stderr = '';
@@ -157,22 +161,38 @@ export class Relay {
  * their own. `body` gets a function that returns it: it runs only once the tests do.
  */
 export function onEveryShardCount(name, body, { counts = SHARD_COUNTS, ...options } = {}) {
+  for (const shards of counts) declare(name, body, { shards }, options);
+}
+
+/**
+ * As `onEveryShardCount`, and for each way in which stock clients connect: `Client.connect` goes
+ * that way at the gateway that `body` gets.
+ */
+export function onEveryWay(name, body, { counts = SHARD_COUNTS, ...options } = {}) {
   for (const shards of counts) {
-    describe(`${name} (RELAY_SHARDS=${shards})`, options, () => {
-      let relay;
-      before(async () => {
-        relay = await Relay.start({ shards });
-      });
-      after(async () => {
-        const running = relay?.running();
-        const exit = await relay?.stop();
-        if (!running) throw new Error(`the gateway died: ${JSON.stringify(exit)}\n${relay?.output()}`);
-      });
-      afterEach(() => {
-        closeClients();
-        closeSessions();
-      });
-      body(() => relay, shards);
-    });
+    for (const way of Object.keys(WAYS)) declare(name, body, { shards, way }, options);
   }
+}
+
+function declare(name, body, { shards, way }, options) {
+  const told = way ? `RELAY_SHARDS=${shards}, ${way}` : `RELAY_SHARDS=${shards}`;
+  describe(`${name} (${told})`, options, () => {
+    let relay;
+    before(async () => {
+      relay = await Relay.start({ shards, env: BRIEF_END });
+      relay.way = way;
+    });
+    after(async () => {
+      const running = relay?.running();
+      const exit = await relay?.stop();
+      const told = `${JSON.stringify(exit)}\n${relay?.output()}`;
+      if (!running) throw new Error(`the gateway died: ${told}`);
+      if (exit.code !== 0) throw new Error(`the gateway did not end: ${told}`);
+    });
+    afterEach(() => {
+      closeClients();
+      closeSessions();
+    });
+    body(() => relay, shards);
+  });
 }

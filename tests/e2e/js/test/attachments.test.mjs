@@ -7,9 +7,9 @@ import { test } from 'node:test';
 import { Client, clients, heardOf } from '../lib/client.mjs';
 import { Session } from '../lib/raw.mjs';
 import { assertRefused } from '../lib/refused.mjs';
-import { onEveryShardCount } from '../lib/relay.mjs';
+import { onEveryShardCount, onEveryWay } from '../lib/relay.mjs';
 
-onEveryShardCount('attachments', (relay) => {
+onEveryWay('attachments', (relay) => {
   test('arrive byte for byte with all four destinations', async () => {
     const [sender, other] = await clients(relay(), 2);
     await other.ask('unirse', 'b');
@@ -36,10 +36,13 @@ onEveryShardCount('attachments', (relay) => {
 
   test('of any size within a message', async () => {
     const [sender, other] = await clients(relay(), 2);
-    const sizes = [0, 1, 125, 126, 65_535, 65_536, 900_000];
-    const data = { destino: 'ustedes', list: sizes.map((size) => randomBytes(size)) };
-    assert.deepEqual(await sender.ask('relay', data), [true]);
-    assert.deepEqual(await heardOf(sender, other), [[['relay', data]]]);
+    // Not all at once: an empty one makes the stock client lose count of what it puts into a POST.
+    // The largest fits into one as base64 too.
+    for (const sizes of [[0, 1, 125, 126, 65_535, 65_536], [65_536, 740_000]]) {
+      const data = { destino: 'ustedes', list: sizes.map((size) => randomBytes(size)) };
+      assert.deepEqual(await sender.ask('relay', data), [true]);
+      assert.deepEqual(await heardOf(sender, other), [[['relay', data]]]);
+    }
   });
 
   test('the largest legal message evicts nobody', async () => {
@@ -52,7 +55,7 @@ onEveryShardCount('attachments', (relay) => {
 
   test('more than 2 MB in all is too_large, and the connection stays', async () => {
     const [sender, other] = await clients(relay(), 2);
-    const data = { destino: 'nosotros', list: Array.from({ length: 3 }, () => Buffer.alloc(900_000)) };
+    const data = { destino: 'nosotros', list: Array.from({ length: 3 }, () => Buffer.alloc(740_000)) };
     assertRefused(await sender.ask('relay', data), 'too_large');
     sender.emit('relay', data);
     const [heard, others] = await heardOf(sender, sender, other);
@@ -71,41 +74,6 @@ onEveryShardCount('attachments', (relay) => {
     assertRefused(await sender.ask('relay', data, 'extra'), 'bad_data');
     assertRefused(await sender.ask('relay', { destino: 'nosotros' }, randomBytes(8)), 'bad_data');
     assert.deepEqual(await heardOf(sender, sender, other), [[], []]);
-  });
-
-  test('ten are accepted, eleven end the connection', async () => {
-    const session = await Session.join(relay());
-    const places = (count) =>
-      Array.from({ length: count }, (_, num) => `{"_placeholder":true,"num":${num}}`).join(',');
-    const packet = `4510-/relay,["relay",[${places(10)}]]`;
-    const binaries = Array.from({ length: 10 }, (_, n) => Buffer.from([n]));
-    session.send(packet, ...binaries);
-    assert.deepEqual(await session.take(11), [packet, ...binaries]);
-    session.send(`4511-/relay,["relay",[${places(11)}]]`);
-    await session.closed();
-  });
-
-  test('the text passes byte for byte too, and acknowledgements are plain', async () => {
-    const [sender, other] = [await Session.join(relay()), await Session.join(relay())];
-    const text = '["relay",{ "destino":"ustedes","b":{"num":0,"_placeholder":true} , "n":1.0}]';
-    sender.send(`451-/relay,12${text}`, Buffer.from('abc'));
-    assert.equal(await sender.next(), '43/relay,12[true]');
-    assert.deepEqual(await other.take(2), [`451-/relay,${text}`, Buffer.from('abc')]);
-  });
-
-  test('repeated and unused places are passed on', async () => {
-    const session = await Session.join(relay());
-    const place = (num) => `{"_placeholder":true,"num":${num}}`;
-    for (const [count, places] of [
-      [1, [0, 0]],
-      [2, [1, 0]],
-      [2, [1]],
-    ]) {
-      const packet = `45${count}-/relay,["relay",[${places.map(place)}]]`;
-      const binaries = Array.from({ length: count }, (_, n) => Buffer.from([n]));
-      session.send(packet, ...binaries);
-      assert.deepEqual(await session.take(count + 1), [packet, ...binaries]);
-    }
   });
 
   test('a packet and its attachments arrive together, whoever else sends', async () => {
@@ -145,6 +113,43 @@ onEveryShardCount('attachments', (relay) => {
     slow.send(Buffer.from('second'));
     const arrived = await receiver.until((event) => event[1]?.b);
     assert.equal(arrived[1].b[0].toString(), 'first');
+  });
+});
+
+onEveryShardCount('attachments on the wire', (relay) => {
+  test('ten are accepted, eleven end the connection', async () => {
+    const session = await Session.join(relay());
+    const places = (count) =>
+      Array.from({ length: count }, (_, num) => `{"_placeholder":true,"num":${num}}`).join(',');
+    const packet = `4510-/relay,["relay",[${places(10)}]]`;
+    const binaries = Array.from({ length: 10 }, (_, n) => Buffer.from([n]));
+    session.send(packet, ...binaries);
+    assert.deepEqual(await session.take(11), [packet, ...binaries]);
+    session.send(`4511-/relay,["relay",[${places(11)}]]`);
+    await session.closed();
+  });
+
+  test('the text passes byte for byte too, and acknowledgements are plain', async () => {
+    const [sender, other] = [await Session.join(relay()), await Session.join(relay())];
+    const text = '["relay",{ "destino":"ustedes","b":{"num":0,"_placeholder":true} , "n":1.0}]';
+    sender.send(`451-/relay,12${text}`, Buffer.from('abc'));
+    assert.equal(await sender.next(), '43/relay,12[true]');
+    assert.deepEqual(await other.take(2), [`451-/relay,${text}`, Buffer.from('abc')]);
+  });
+
+  test('repeated and unused places are passed on', async () => {
+    const session = await Session.join(relay());
+    const place = (num) => `{"_placeholder":true,"num":${num}}`;
+    for (const [count, places] of [
+      [1, [0, 0]],
+      [2, [1, 0]],
+      [2, [1]],
+    ]) {
+      const packet = `45${count}-/relay,["relay",[${places.map(place)}]]`;
+      const binaries = Array.from({ length: count }, (_, n) => Buffer.from([n]));
+      session.send(packet, ...binaries);
+      assert.deepEqual(await session.take(count + 1), [packet, ...binaries]);
+    }
   });
 
   for (const [what, frames] of Object.entries({

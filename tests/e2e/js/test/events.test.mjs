@@ -6,9 +6,9 @@ import { test } from 'node:test';
 
 import { Client, clients, heardOf } from '../lib/client.mjs';
 import { assertRefused } from '../lib/refused.mjs';
-import { onEveryShardCount } from '../lib/relay.mjs';
+import { onEveryWay } from '../lib/relay.mjs';
 
-onEveryShardCount('identificar', (relay) => {
+onEveryWay('identificar', (relay) => {
   /** The answer to `identificar` with these arguments. */
   async function identify(...args) {
     const client = await Client.connect(relay());
@@ -58,7 +58,7 @@ onEveryShardCount('identificar', (relay) => {
   });
 });
 
-onEveryShardCount('unirse and salir', (relay) => {
+onEveryWay('unirse and salir', (relay) => {
   /** Whether a client is reached through `room`. */
   async function isIn(client, room) {
     const sender = await Client.connect(relay());
@@ -212,7 +212,7 @@ onEveryShardCount('unirse and salir', (relay) => {
   });
 });
 
-onEveryShardCount('acknowledgements and relay:error', (relay) => {
+onEveryWay('acknowledgements and relay:error', (relay) => {
   test('relay and notificar are acknowledged', async () => {
     const client = await Client.connect(relay());
     assert.deepEqual(await client.ask('relay', { destino: 'nosotros' }), [true]);

@@ -5,10 +5,11 @@ import { test } from 'node:test';
 
 import { Client, clients, heardOf } from '../lib/client.mjs';
 import { parseMetrics } from '../lib/metrics.mjs';
-import { Session, Tcp, WEBSOCKET_PATH, upgradeRequest } from '../lib/raw.mjs';
+import { Session, Tcp, WEBSOCKET_PATH, frame, serverFrames, upgradeRequest } from '../lib/raw.mjs';
 import { onEveryShardCount } from '../lib/relay.mjs';
 import { eventually } from '../lib/wait.mjs';
 
+const TEXT = 0x81;
 const UNKNOWN_SID = 'AAAAAAAAAAAAAAAAAAAA';
 
 onEveryShardCount('/health', (relay) => {
@@ -134,27 +135,34 @@ onEveryShardCount('refused handshakes', (relay) => {
     const cases = [
       ['GET', `${base}`, 0],
       ['GET', `${base}&transport=`, 0],
-      ['GET', `${base}&transport=polling`, 0],
       ['GET', `${base}&transport=webtransport`, 0],
       ['GET', `${base}&transport=constructor`, 0],
       ['GET', `${base}&transport=__proto__`, 0],
-      ['POST', `${base}&transport=polling`, 0],
       ['GET', '/socket.io/', 0],
       ['GET', `${base}&transport=websocket&sid=${UNKNOWN_SID}`, 1],
       ['GET', `${base}&transport=websocket&sid=%00`, 1],
       ['POST', `${base}&transport=websocket&sid=x`, 1],
+      ['GET', `${base}&transport=polling&sid=${UNKNOWN_SID}`, 1],
+      ['POST', `${base}&transport=polling&sid=${UNKNOWN_SID}`, 1],
+      ['POST', `${base}&transport=polling&sid=..%2F`, 1],
+      ['POST', `${base}&transport=polling`, 2],
+      ['DELETE', `${base}&transport=polling`, 2],
       ['POST', `${base}&transport=websocket`, 2],
       ['PUT', `${base}&transport=websocket`, 2],
-      ['OPTIONS', `${base}&transport=websocket`, 2],
       ['GET', `${base}&transport=websocket`, 3],
       ['GET', `/socket.io/?transport=websocket&EIO=3`, 3],
       ['GET', `/socket.io/socket.io.css`, 0],
+      ['GET', '/socket.io/?transport=polling', 5],
+      ['GET', '/socket.io/?EIO=3&transport=polling', 5],
+      ['GET', '/socket.io/?EIO=5&transport=polling', 5],
     ];
     const messages = [
       'Transport unknown',
       'Session ID unknown',
       'Bad handshake method',
       'Bad request',
+      'Forbidden',
+      'Unsupported protocol version',
     ];
     for (const [method, path, code] of cases) {
       const response = await fetch(relay().url + path, { method });
@@ -171,7 +179,6 @@ onEveryShardCount('refused handshakes', (relay) => {
     const missing = 'Missing or invalid Sec-WebSocket-Key header';
     for (const [request, message] of [
       [{ path: '/socket.io/?EIO=4' }, 'Transport unknown'],
-      [{ path: '/socket.io/?EIO=4&transport=polling' }, 'Transport unknown'],
       [{ path: WEBSOCKET_PATH + sid }, 'Session ID unknown'],
       [{ path: `${WEBSOCKET_PATH}&sid=..%2F..` }, 'Session ID unknown'],
       [{ path: '/socket.io/?EIO=3&transport=websocket' }, 'Unsupported protocol version'],
@@ -194,6 +201,12 @@ onEveryShardCount('refused handshakes', (relay) => {
     }
   });
 
+  test('a WebSocket that names the other transport is accepted and closed', async () => {
+    const tcp = await Tcp.upgrade(relay(), { path: '/socket.io/?EIO=4&transport=polling' });
+    await tcp.until('close frame', () => tcp.closeCode() === null);
+    assert.equal(serverFrames(tcp.received).length, 1);
+  });
+
   test('another WebSocket version is refused', async () => {
     for (const version of [undefined, '8', '14', 'x']) {
       const headers = { 'Sec-WebSocket-Version': version };
@@ -207,8 +220,10 @@ onEveryShardCount('refused handshakes', (relay) => {
     const path = `${WEBSOCKET_PATH}&sid=${session.handshake.sid}`;
     // Several times: connections land on different shards.
     for (let n = 0; n < 8; n++) {
-      const answer = await Tcp.request(relay(), upgradeRequest({ path }));
-      assert.equal(answer.status, 400);
+      const tcp = await Tcp.upgrade(relay(), { path });
+      tcp.write(frame(TEXT, '2probe'));
+      await tcp.until('close frame', () => tcp.closeCode() === null);
+      assert.equal(serverFrames(tcp.received).length, 1, 'closed, and told nothing');
     }
     const post = await Tcp.request(relay(), upgradeRequest({ method: 'POST', path }));
     assert.ok([400, 405].includes(post.status), `${post.status}`);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 
 import { clients, heardOf } from '../lib/client.mjs';
 import { Session, Tcp, frame, oneOnEachShard, serverFrames } from '../lib/raw.mjs';
-import { onEveryShardCount } from '../lib/relay.mjs';
+import { onEveryShardCount, onEveryWay } from '../lib/relay.mjs';
 
 const TEXT = 0x81;
 
@@ -30,37 +30,6 @@ onEveryShardCount('order', (relay, shards) => {
       const own = sequences[0].filter((packet) => packet.includes(`"who":${who},`));
       own.forEach((packet, round) => assert.match(packet, new RegExp(`"round":${round}}`)));
     });
-  });
-
-  test('senders to rooms and to all: members see one sequence', async () => {
-    const crowd = await clients(relay(), 8);
-    await Promise.all(crowd.map((client) => client.ask('unirse', 'orden')));
-    for (let round = 0; round < 20; round++) {
-      crowd.forEach((client, who) => {
-        const destino = (round + who) % 2 ? 'room' : 'nosotros';
-        client.emit('relay', { destino, room: 'orden', who, round });
-      });
-    }
-    const isMessage = (event) => event[1]?.round !== undefined;
-    for (const client of crowd) {
-      await client.until(() => client.heard.filter(isMessage).length === 160, 'all messages');
-    }
-    for (const client of crowd) assert.deepEqual(client.heard, crowd[0].heard);
-  });
-
-  test('first in is first out from one sender, with and without attachments, yo and room', async () => {
-    const [sender, receiver] = await clients(relay(), 2);
-    await Promise.all([sender, receiver].map((client) => client.ask('unirse', 'fila')));
-    const count = 200;
-    for (let n = 0; n < count; n++) {
-      const data = { destino: n % 2 ? 'room' : 'nosotros', room: 'fila', n };
-      if (n % 3 === 0) data.b = Buffer.alloc(n);
-      sender.emit(n % 5 ? 'relay' : 'notificar', data);
-    }
-    const [own, others] = await heardOf(sender, sender, receiver);
-    const expected = Array.from({ length: count }, (_, n) => n);
-    assert.deepEqual(own.map((event) => event[1].n), expected);
-    assert.deepEqual(others.map((event) => event[1].n), expected);
   });
 
   test('an answer to oneself stays behind earlier messages to all', async () => {
@@ -114,5 +83,38 @@ onEveryShardCount('order', (relay, shards) => {
         assert.equal(await member.next(), packet);
       }
     }
+  });
+});
+
+onEveryWay('order among stock clients', (relay) => {
+  test('senders to rooms and to all: members see one sequence', async () => {
+    const crowd = await clients(relay(), 8);
+    await Promise.all(crowd.map((client) => client.ask('unirse', 'orden')));
+    for (let round = 0; round < 20; round++) {
+      crowd.forEach((client, who) => {
+        const destino = (round + who) % 2 ? 'room' : 'nosotros';
+        client.emit('relay', { destino, room: 'orden', who, round });
+      });
+    }
+    const isMessage = (event) => event[1]?.round !== undefined;
+    for (const client of crowd) {
+      await client.until(() => client.heard.filter(isMessage).length === 160, 'all messages');
+    }
+    for (const client of crowd) assert.deepEqual(client.heard, crowd[0].heard);
+  });
+
+  test('first in is first out from one sender, with and without attachments, yo and room', async () => {
+    const [sender, receiver] = await clients(relay(), 2);
+    await Promise.all([sender, receiver].map((client) => client.ask('unirse', 'fila')));
+    const count = 200;
+    for (let n = 0; n < count; n++) {
+      const data = { destino: n % 2 ? 'room' : 'nosotros', room: 'fila', n };
+      if (n % 3 === 0) data.b = Buffer.alloc(n);
+      sender.emit(n % 5 ? 'relay' : 'notificar', data);
+    }
+    const [own, others] = await heardOf(sender, sender, receiver);
+    const expected = Array.from({ length: count }, (_, n) => n);
+    assert.deepEqual(own.map((event) => event[1].n), expected);
+    assert.deepEqual(others.map((event) => event[1].n), expected);
   });
 });

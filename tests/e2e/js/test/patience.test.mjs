@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { Client, closeClients } from '../lib/client.mjs';
+import { Client, WAYS, closeClients } from '../lib/client.mjs';
 import { Session, Tcp, closeSessions, frame, serverFrames, upgradeRequest } from '../lib/raw.mjs';
 import { Relay } from '../lib/relay.mjs';
 
@@ -59,13 +59,15 @@ describe('time limits', { concurrency: true, timeout: 90_000 }, () => {
     assertAbout(await elapsed(session.closed(70_000)), 20_000);
   });
 
-  test('a stock client stays, and its heartbeat goes unseen', async () => {
-    const client = await Client.connect(relay);
-    await new Promise((resolve) => setTimeout(resolve, 60_000));
-    assert.equal(client.socket.connected, true);
-    assert.deepEqual(client.heard, []);
-    assert.deepEqual(await client.ask('relay', {}), [true]);
-  });
+  for (const way of Object.keys(WAYS)) {
+    test(`a stock client stays, and its heartbeat goes unseen (${way})`, async () => {
+      const client = await Client.connect(relay, { way });
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      assert.equal(client.socket.connected, true);
+      assert.deepEqual(client.heard, []);
+      assert.deepEqual(await client.ask('relay', {}), [true]);
+    });
+  }
 
   test('a session that never joins a namespace ends after 45 s', async () => {
     const session = await Session.open(relay);

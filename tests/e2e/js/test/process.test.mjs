@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 
-import { Client, clients, closeClients, heardOf } from '../lib/client.mjs';
+import { Client, WAYS, clients, closeClients, heardOf } from '../lib/client.mjs';
 import { Session, Tcp, closeSessions, frame } from '../lib/raw.mjs';
 import { Relay, SHARD_COUNTS, freePort } from '../lib/relay.mjs';
 import { eventually, pause, within } from '../lib/wait.mjs';
@@ -18,6 +18,12 @@ async function start(options) {
   const relay = await Relay.start(options);
   running.add(relay);
   return relay;
+}
+
+/** Waits until the process has ended, after a signal if one is named. */
+function ended(relay, signal) {
+  if (signal) relay.signal(signal);
+  return within(15_000, 'exit', (done) => void relay.exited.then(done));
 }
 
 afterEach(async () => {
@@ -32,14 +38,20 @@ afterEach(async () => {
 
 for (const shards of SHARD_COUNTS) {
   describe(`the end of the process (RELAY_SHARDS=${shards})`, () => {
-    for (const signal of ['SIGTERM', 'SIGINT']) {
-      test(`${signal}: exit 0, transport close, and clients would return`, async () => {
+    for (const [signal, way] of [
+      ['SIGTERM', 'websocket'],
+      ['SIGTERM', 'polling'],
+      ['SIGTERM', 'upgrade'],
+      ['SIGINT', 'websocket'],
+    ]) {
+      test(`${signal}: exit 0, transport close, and clients would return (${way})`, async () => {
         const relay = await start({ shards });
-        const crowd = await clients(relay, 4, { reconnection: true });
+        const crowd = await clients(relay, 4, { way, reconnection: true });
+        if (way === 'upgrade') await Promise.all(crowd.map((client) => client.upgraded()));
         const raw = await Session.join(relay);
         const reasons = crowd.map((client) => client.disconnected());
         relay.signal(signal);
-        assert.deepEqual(await relay.exited, { code: 0, signal: null });
+        assert.deepEqual(await ended(relay), { code: 0, signal: null });
         assert.deepEqual(await Promise.all(reasons), crowd.map(() => 'transport close'));
         for (const client of crowd) assert.equal(client.socket.active, true, 'tries again');
         assert.deepEqual(await raw.closed(), { code: 1005, reason: '' });
@@ -47,14 +59,36 @@ for (const shards of SHARD_COUNTS) {
       });
     }
 
+    for (const [way, reason] of Object.entries({
+      websocket: 'transport close',
+      polling: 'transport error',
+      upgrade: 'transport close',
+    })) {
+      test(`SIGKILL is ${reason} to a client, which would return (${way})`, async () => {
+        const relay = await start({ shards });
+        const client = await Client.connect(relay, { way, reconnection: true });
+        if (way === 'upgrade') await client.upgraded();
+        await relay.kill();
+        assert.equal(await client.disconnected(), reason);
+        assert.equal(client.socket.active, true);
+      });
+    }
+
+    test('clients that come and go by polling are not waited for', async () => {
+      const relay = await start({ shards });
+      for (let round = 0; round < 5; round++) {
+        await clients(relay, 8, { way: round % 2 ? 'upgrade' : 'polling' });
+        closeClients();
+      }
+      assert.deepEqual(await ended(relay, 'SIGTERM'), { code: 0, signal: null });
+    });
+
     test('it ends quickly with clients that do not', async () => {
       const relay = await start({ shards });
       const tcp = await Tcp.upgrade(relay);
       tcp.socket.pause();
       await Tcp.open(relay);
-      relay.signal('SIGTERM');
-      const { code } = await within(15_000, 'exit', (done) => void relay.exited.then(done));
-      assert.equal(code, 0);
+      assert.equal((await ended(relay, 'SIGTERM')).code, 0);
     });
 
     test('a client that answered the close frame is not waited for', async () => {
@@ -72,35 +106,46 @@ for (const shards of SHARD_COUNTS) {
       assert.ok(ms < 2000, `${ms} ms`);
     });
 
-    test('what was acknowledged before it is delivered', async () => {
-      const relay = await start({ shards });
-      const [sender, ...others] = await clients(relay, 6);
-      const count = 200;
-      const fat = 'x'.repeat(1000);
-      for (let n = 0; n < count - 1; n++) sender.emit('relay', { destino: 'ustedes', n, fat });
-      assert.deepEqual(await sender.ask('relay', { destino: 'ustedes', n: count - 1 }), [true]);
-      const ends = others.map((client) => client.disconnected());
-      relay.signal('SIGTERM');
-      await Promise.all(ends);
-      for (const client of others) {
-        assert.deepEqual(client.heard.map((event) => event[1].n), [...Array(count).keys()]);
-      }
-    });
+    for (const way of Object.keys(WAYS)) {
+      test(`what was acknowledged before it is delivered (${way})`, async () => {
+        const relay = await start({ shards });
+        const [sender, ...others] = await clients(relay, 6, { way });
+        const count = 200;
+        const fat = 'x'.repeat(1000);
+        for (let n = 0; n < count - 1; n++) sender.emit('relay', { destino: 'ustedes', n, fat });
+        assert.deepEqual(await sender.ask('relay', { destino: 'ustedes', n: count - 1 }), [true]);
+        const ends = others.map((client) => client.disconnected());
+        relay.signal('SIGTERM');
+        await Promise.all(ends);
+        for (const client of others) {
+          const numbers = client.heard.map((event) => event[1].n);
+          // The process does not wait for polls: who is between two has heard a beginning.
+          const heard = way === 'polling' ? numbers.length : count;
+          assert.deepEqual(numbers, [...Array(heard).keys()]);
+        }
+      });
 
-    test('clients return to the next process on the port, as new ones', async () => {
-      const port = await freePort();
-      const first = await start({ shards, port });
-      const client = await Client.connect(first, { reconnection: true, reconnectionDelay: 100 });
-      await client.ask('unirse', 'a');
-      const { id } = client;
-      await first.stop();
-      const second = await start({ shards, port });
-      await eventually('return', () => client.socket.connected);
-      assert.notEqual(client.id, id);
-      const sender = await Client.connect(second);
-      sender.emit('relay', { destino: 'room', room: 'a' });
-      assert.deepEqual(await heardOf(sender, client), [[]]);
-    });
+      test(`clients return to the next process on the port, as new ones (${way})`, async () => {
+        const port = await freePort();
+        const first = await start({ shards, port });
+        const options = { way, reconnection: true, reconnectionDelay: 100 };
+        const client = await Client.connect(first, options);
+        await client.ask('unirse', 'a');
+        const { id } = client;
+        await first.stop();
+        await client.disconnected();
+        const second = await start({ shards, port });
+        await eventually('return', () => client.socket.connected, 20_000);
+        assert.notEqual(client.id, id);
+        const sender = await Client.connect(second);
+        sender.emit('relay', { destino: 'room', room: 'a' });
+        assert.deepEqual(await heardOf(sender, client), [[]]);
+        assert.deepEqual(await client.ask('unirse', 'a'), [true]);
+        sender.emit('relay', { destino: 'room', room: 'a', b: Buffer.from('back') });
+        assert.equal((await heardOf(sender, client))[0].length, 1);
+        if (way === 'upgrade') await client.upgraded();
+      });
+    }
 
     test('a second instance on a taken port is refused, and the first lives on', async () => {
       const first = await start({ shards });
@@ -155,8 +200,6 @@ describe('settings', () => {
     MONGO_URL: 'mongodb://localhost',
     MONGODB_URL: 'mongodb://localhost',
     MONGO_DB_NAME: 'relay',
-    CORS_ORIGIN: 'https://example.org',
-    CORS_CREDENTIALS: 'true',
     WEBRTC_ENABLED: 'true',
     STUN_SERVERS: 'stun:localhost',
     TURN_URL: 'turn:localhost',

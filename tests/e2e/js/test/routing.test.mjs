@@ -5,12 +5,12 @@ import { test } from 'node:test';
 
 import { Client, clients, heardOf } from '../lib/client.mjs';
 import { assertRefused } from '../lib/refused.mjs';
-import { onEveryShardCount } from '../lib/relay.mjs';
+import { onEveryWay } from '../lib/relay.mjs';
 
 /** Enough that several shards take part. */
 const CROWD = 8;
 
-onEveryShardCount('destino', (relay) => {
+onEveryWay('destino', (relay) => {
   /**
    * Sends `data` by `event` from the first of a crowd. `expect` tells who hears it: `sender`,
    * `others` or both.
@@ -101,7 +101,7 @@ onEveryShardCount('destino', (relay) => {
   });
 });
 
-onEveryShardCount('data.room', (relay) => {
+onEveryWay('data.room', (relay) => {
   for (const [what, room] of Object.entries({
     absent: undefined,
     null: null,
