@@ -125,11 +125,10 @@ const POLLING = [
     fields: ['post.*'],
   },
   {
-    why: 'Base64 has one alphabet and no white space: Node guesses.',
+    why: 'Base64 has one alphabet: Node guesses.',
     cases: [
       ...withGetAndWithout(['binary with bad base64']),
       'joined over polling: a binary event, url alphabet',
-      'joined over polling: a binary event with white space in base64',
     ],
     fields: ['post.*', 'poll.*'],
   },
