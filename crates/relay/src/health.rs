@@ -104,7 +104,9 @@ impl Url {
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
         let (path, authority) = (&self.path, &self.authority);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut line = Vec::new();
         BufReader::new(stream.take(STATUS_BYTES_MAX)).read_until(b'\n', &mut line)?;
         let line = String::from_utf8_lossy(&line);
@@ -118,7 +120,7 @@ impl Url {
 #[cfg(test)]
 mod tests {
     use super::Url;
-    use std::io::{Read, Write};
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;
     use std::time::Duration;
 
@@ -179,17 +181,17 @@ mod tests {
         let port = listener.local_addr().expect("an address").port();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
-            let mut head = [0; 256];
-            let mut read = 0;
-            while !head[..read].ends_with(b"\r\n\r\n") {
-                read += stream.read(&mut head[read..]).expect("a request");
+            let mut head = Vec::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+            while !head.ends_with(b"\r\n\r\n") {
+                assert_ne!(reader.read_until(b'\n', &mut head).expect("a request"), 0);
             }
             let _ = stream.write_all(answer);
             if answer.is_empty() {
                 // It answers nothing until the other side has gone.
-                let _ = stream.read(&mut head);
+                let _ = reader.read(&mut [0]);
             }
-            String::from_utf8_lossy(&head[..read]).into_owned()
+            String::from_utf8_lossy(&head).into_owned()
         });
         let outcome = Url::of(None, port).and_then(|it| it.ask(timeout));
         let request = server.join().expect("a server");
