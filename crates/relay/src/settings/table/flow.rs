@@ -50,7 +50,7 @@ pub(super) const HTTP: Group = Group {
             "Time in which a client must take some of what waits of an answer."),
         limit!(bytes http_head_bytes_max, "RELAY_HTTP_HEAD_BYTES_MAX", 8_192..=M,
             "The head of a request."),
-        limit!(count http_headers_max, "RELAY_HTTP_HEADERS_MAX", 1..=1_000,
+        limit!(count http_headers_max, "RELAY_HTTP_HEADERS_MAX", 16..=1_000,
             "Header fields of a request."),
         limit!(count reserved_descriptors, "RELAY_RESERVED_DESCRIPTORS", 1..=10_000,
             "Descriptors kept for plain HTTP when sessions have used up the others."),

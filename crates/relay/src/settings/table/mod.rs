@@ -234,8 +234,10 @@ mod tests {
 
     #[test]
     fn a_value_changes_one_setting() {
-        let samples =
-            ["3", "3G", "11", "77K", "12345", "7s", "1ms", "900us", "11ms", "false", "true", "::1"];
+        let samples = [
+            "3", "3G", "11", "77", "77K", "12345", "7s", "1ms", "900us", "11ms", "false", "true",
+            "::1",
+        ];
         for setting in all().filter(|it| it.kind.is_there()) {
             let text = |values: &Values| format!("{values:?}");
             let changed = samples.iter().any(|sample| {
