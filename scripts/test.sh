@@ -221,8 +221,8 @@ if check "cargo build, the conformance example" \
     cargo build --locked -p relay --example conformance; then
     target=${CARGO_TARGET_DIR:-target}
     example=$(cd "$target/debug/examples" && pwd)/conformance
-    # The machine may be slow: four times the time that the protocols' own suites have.
-    export CONFORMANCE_PACE=4
+    # The machine may be slow: three times the time that the protocols' own suites have.
+    export CONFORMANCE_PACE=3
     node_suite "conformance" tests/conformance node run.mjs --shards 1,2,4 "$example"
     node_suite "differential" tests/differential \
         node run.mjs --spawn "$example" --shards 2 --retry

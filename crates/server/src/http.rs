@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Shared;
-use crate::patient::Patient;
+use crate::patient::{Ear, Patient};
 use crate::polling;
 use crate::visit::Visit;
 
@@ -133,11 +135,18 @@ pub(crate) enum Accepted {
 pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, slot: OpenSlot) {
     let limits = door.shared.limits();
     let accepted = Rc::new(Cell::new(None));
+    let ear = Rc::new(Ear::default());
     let reserved = slot.reserved;
     let service = {
-        let (door, accepted) = (door.clone(), accepted.clone());
+        let (door, accepted, ear) = (door.clone(), accepted.clone(), ear.clone());
         service_fn(move |request| {
-            let visit = Visit { door: door.clone(), address, reserved, accepted: accepted.clone() };
+            let visit = Visit {
+                door: door.clone(),
+                address,
+                reserved,
+                accepted: accepted.clone(),
+                covered: Cell::new((!names_session(&request)).then(|| ear.cover())),
+            };
             // On the heap: a connection that waits for its next request holds nothing of it.
             Box::pin(async move { Ok::<_, Infallible>(visit.answer(request).await) })
         })
@@ -147,7 +156,7 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
         .header_read_timeout(limits.http_head_timeout)
         .max_headers(limits.http_headers_max)
         .max_buf_size(limits.http_head_bytes_max)
-        .serve_connection(Patient::new(stream, limits.http_write_timeout), service);
+        .serve_connection(Patient::new(stream, ear, limits.http_write_timeout), service);
     let mut connection = pin!(Some(connection));
     let served = std::future::poll_fn(|cx| match connection.as_mut().get_mut() {
         Some(connection) => connection.poll_without_shutdown(cx),
@@ -175,6 +184,11 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
         Accepted::Probe(session) => polling::probe(&door.shared, session, upgraded),
         Accepted::Nothing => close_politely(upgraded, limits.close_timeout),
     }
+}
+
+/// Whether a request may have a body that is read, or an answer that takes its time.
+fn names_session(request: &Request<Incoming>) -> bool {
+    request.uri().query().is_some_and(|query| query.contains("sid="))
 }
 
 /// Closes a WebSocket that nobody wants: with a close frame, and without a reset that could

@@ -1,11 +1,14 @@
-//! A TCP connection of HTTP whose peer takes what it is sent, or loses it.
+//! A TCP connection of HTTP: its peer takes what it is sent, or loses it, and may end its own side
+//! behind a request.
 //!
 //! Between requests and while one waits for its answer there is nothing to send, and no timer.
 
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -13,16 +16,45 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+/// Whether a connection is read. `hyper` takes the end of a client's side for the end of the client
+/// and gives an answer up that is about to be written; so it does not see the end before. Not for
+/// requests that wait for long: a client that goes away meanwhile must be noticed.
+#[derive(Default)]
+pub(crate) struct Ear {
+    covered: Cell<bool>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Ear {
+    /// Reads nothing until the value is dropped.
+    pub(crate) fn cover(self: &Rc<Self>) -> Covered {
+        self.covered.set(true);
+        Covered(self.clone())
+    }
+}
+
+pub(crate) struct Covered(Rc<Ear>);
+
+impl Drop for Covered {
+    fn drop(&mut self) {
+        self.0.covered.set(false);
+        if let Some(waiting) = self.0.waiting.take() {
+            waiting.wake();
+        }
+    }
+}
+
 pub(crate) struct Patient {
     io: TokioIo<TcpStream>,
+    ear: Rc<Ear>,
     patience: Duration,
     /// Runs while the peer takes nothing.
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { io: TokioIo::new(stream), patience, stuck: None }
+    pub(crate) fn new(stream: TcpStream, ear: Rc<Ear>, patience: Duration) -> Self {
+        Self { io: TokioIo::new(stream), ear, patience, stuck: None }
     }
 
     pub(crate) fn into_inner(self) -> TcpStream {
@@ -51,6 +83,10 @@ impl Read for Patient {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.ear.covered.get() {
+            *self.ear.waiting.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }

@@ -21,6 +21,7 @@ use crate::answer::{Answer, bare, close, forbidden, last, refusal, response};
 use crate::body::forget;
 use crate::bundle;
 use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest};
+use crate::patient::Covered;
 use crate::polling;
 use crate::upgrade::{has_token, is_upgrade, switching};
 
@@ -32,6 +33,8 @@ pub(crate) struct Visit {
     pub(crate) reserved: bool,
     /// Left here for the connection once the 101 is on its way.
     pub(crate) accepted: Rc<Cell<Option<Accepted>>>,
+    /// Until the answer is there, unless it takes its time.
+    pub(crate) covered: Cell<Option<Covered>>,
 }
 
 impl Visit {
@@ -182,6 +185,8 @@ impl Visit {
             headers: head.headers.clone(),
         };
         let patience = shared.limits().decision_timeout;
+        // Whoever goes away meanwhile is not decided on.
+        drop(self.covered.take());
         match tokio::time::timeout(patience, allow(asked)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(message)) => {

@@ -3,7 +3,7 @@
 //! whose patience is short.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -137,6 +137,26 @@ fn a_head_that_can_be_read_in_two_ways_ends_the_connection() {
     check(&format!("{length}\r\n\r\n0\r\n\r\n{smuggled}"), &[404]);
     let two = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6";
     check(&format!("{two}\r\n\r\n12345{smuggled}"), &[400]);
+}
+
+#[test]
+fn who_ends_its_side_behind_a_request_is_answered() {
+    let running = Running::start();
+    let check = |bytes: &str, status: u16| {
+        // Whether the end comes with the request or behind it is the network's to decide.
+        for _ in 0..50 {
+            let mut stream = running.connect();
+            stream.write_all(bytes.as_bytes()).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let answer = rest(&mut stream);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{bytes:?}: {answer:?}");
+        }
+    };
+    check("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404);
+    check("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok", 404);
+    check("GET /engine.io/ HTTP/1.1\r\nHost: x\r\n\r\n", 400);
+    check("GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", 200);
+    check("GET /engine.io/socket.io.js HTTP/1.1\r\nHost: x\r\n\r\n", 200);
 }
 
 #[test]

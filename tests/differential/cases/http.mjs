@@ -256,9 +256,11 @@ export default [
     ],
   },
   {
-    // An error is told at once. What takes longer, a server may drop together with its client: of a
-    // handshake it depends on how far the server is when it sees the end.
-    name: 'our side is closed behind the request',
+    name: 'our side is closed behind a handshake',
+    steps: [send('GET', query()), half(), answer()],
+  },
+  {
+    name: 'our side is closed behind a request that is wrong',
     steps: [send('GET', '/socket.io/'), half(), answer()],
   },
   {
