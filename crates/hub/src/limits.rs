@@ -130,6 +130,10 @@ pub struct Limits {
     pub http_head_timeout: Duration,
     /// Time for the body of an HTTP request, from its head to its last byte.
     pub http_body_timeout: Duration,
+    /// Time in which a hook of the program must answer an HTTP request.
+    pub http_hook_timeout: Duration,
+    /// Bytes of the body of a request that such a hook reads.
+    pub http_hook_body_bytes_max: usize,
     /// Time in which the client must take some of what waits of an HTTP answer.
     pub http_write_timeout: Duration,
     /// Bytes of the head of an HTTP request.
@@ -204,6 +208,8 @@ impl Default for Limits {
             listen_backlog: 4_096,
             http_head_timeout: Duration::from_secs(10),
             http_body_timeout: Duration::from_secs(30),
+            http_hook_timeout: Duration::from_secs(30),
+            http_hook_body_bytes_max: 2_000_000,
             http_write_timeout: Duration::from_secs(30),
             http_head_bytes_max: 16_384,
             http_headers_max: 100,

@@ -3,17 +3,72 @@
 //! Does not own when: that is `http` and `polling`. Nor the cross-origin fields, which are added
 //! to whatever comes out of here.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use relay_engineio::handshake::HandshakeError;
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+use crate::hook::{Broken, Streamed};
+
+pub(crate) type Answer = Response<AnswerBody>;
+
+/// What is written behind the head of an answer.
+pub(crate) enum AnswerBody {
+    /// Bytes that are there.
+    Whole(Full<Bytes>),
+    /// Bytes that the program has yet to make.
+    Streamed(Streamed),
+}
+
+impl Default for AnswerBody {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for AnswerBody {
+    fn from(body: B) -> Self {
+        Self::Whole(Full::new(body.into()))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+        }
+    }
+}
 
 /// An answer with a body.
 pub(crate) fn response(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = Response::new(AnswerBody::from(body));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = HeaderValue::from_static(content_type);
@@ -23,7 +78,7 @@ pub(crate) fn response(status: u16, content_type: &'static str, body: impl Into<
 
 /// An answer that is a status and nothing else.
 pub(crate) fn bare(status: StatusCode) -> Answer {
-    let mut bare = Response::new(Full::default());
+    let mut bare = Response::new(AnswerBody::default());
     *bare.status_mut() = status;
     bare
 }

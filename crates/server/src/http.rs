@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -73,6 +71,12 @@ pub struct ServerStats {
     pub refused: [AtomicU64; 6],
     /// HTTP connections that ended with an error: broken requests, time-outs.
     pub http_errors: AtomicU64,
+    /// Hooks that gave no answer in time.
+    pub hooks_overdue: AtomicU64,
+    /// Hooks that panicked.
+    pub hook_panics: AtomicU64,
+    /// Bodies for hooks that were larger than they may be.
+    pub hook_bodies_refused: AtomicU64,
 }
 
 /// An answered WebSocket handshake.
@@ -145,7 +149,7 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
                 address,
                 reserved,
                 accepted: accepted.clone(),
-                covered: Cell::new((!names_session(&request)).then(|| ear.cover())),
+                covered: Cell::new((!names_session(request.uri())).then(|| ear.cover())),
             };
             // On the heap: a connection that waits for its next request holds nothing of it.
             Box::pin(async move { Ok::<_, Infallible>(visit.answer(request).await) })
@@ -187,8 +191,8 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
 }
 
 /// Whether a request may have a body that is read, or an answer that takes its time.
-fn names_session(request: &Request<Incoming>) -> bool {
-    request.uri().query().is_some_and(|query| query.contains("sid="))
+pub(crate) fn names_session(uri: &hyper::Uri) -> bool {
+    uri.query().is_some_and(|query| query.contains("sid="))
 }
 
 /// Closes a WebSocket that nobody wants: with a close frame, and without a reset that could

@@ -59,6 +59,7 @@
 //! - [`Handle::call`] to emit, join or disconnect from any thread;
 //! - [`Config`] for CORS, the origins of WebSockets, a cookie, who may begin a session, and HTTP of
 //!   one's own beside the protocol;
+//! - [`HttpHook`] for HTTP that takes its time, and for routers;
 //! - [`Limits`](hub::Limits) for every bound.
 
 mod answer;
@@ -71,6 +72,7 @@ mod descriptors;
 mod drain;
 mod flush;
 mod handle;
+mod hook;
 mod http;
 mod inputs;
 mod listen;
@@ -97,6 +99,7 @@ pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;
 pub use drain::Drain;
 pub use handle::{Busy, Handle};
+pub use hook::{HttpBody, HttpBodyError, HttpHook, PeerAddress};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use listen::{ListenError, bind};
 pub use relay_engineio::handshake::Enabled;
@@ -122,8 +125,13 @@ pub struct Config {
     pub path: String,
     /// The instance that the shards make up.
     pub instance: Arc<Instance>,
+    /// Asked first, about every request but those of sessions that have begun; what it answers
+    /// goes no further.
+    pub hook: Option<HttpHook>,
     /// Plain HTTP.
     pub http: HttpHandler,
+    /// Asked last, about what would be a 404.
+    pub fallback: Option<HttpHook>,
     /// The transports that clients may use.
     pub transports: Enabled,
     /// Who may read answers from a browser, and from which pages a WebSocket may come; `None`
@@ -150,7 +158,9 @@ impl Config {
         Self {
             path: path.to_owned(),
             instance,
+            hook: None,
             http: Arc::new(|_| None),
+            fallback: None,
             transports: Enabled { polling: true, websocket: true },
             cors: None,
             cookie: None,
@@ -180,7 +190,9 @@ pub fn instance(
 pub(crate) struct Shared {
     pub(crate) path: String,
     pub(crate) instance: Arc<Instance>,
+    pub(crate) hook: Option<HttpHook>,
     pub(crate) http: HttpHandler,
+    pub(crate) fallback: Option<HttpHook>,
     pub(crate) transports: Enabled,
     pub(crate) cors: Option<Cors>,
     pub(crate) cookie: Option<Cookie>,
@@ -250,7 +262,9 @@ impl Server {
         let shared = Arc::new(Shared {
             path: config.path,
             instance: config.instance,
+            hook: config.hook,
             http: config.http,
+            fallback: config.fallback,
             transports: config.transports,
             cors: config.cors,
             cookie: config.cookie,

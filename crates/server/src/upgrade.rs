@@ -5,13 +5,12 @@
 
 use std::collections::HashSet;
 
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode, Version};
 use relay_websocket::handshake::accept;
 
-use crate::answer::{Answer, raw};
+use crate::answer::{Answer, AnswerBody, raw};
 
 /// Whether a request asks for a WebSocket. One that asks for another protocol (a client that would
 /// rather speak HTTP/2) is answered as if it had not asked (RFC 9110 §7.8); so is HTTP/1.0.
@@ -55,7 +54,7 @@ pub(crate) fn switching(head: &Parts) -> Result<Answer, Box<Answer>> {
     let Ok(protocol) = first_protocol(headers) else {
         return Err(raw(400, "Invalid Sec-WebSocket-Protocol header").into());
     };
-    let mut switch = Response::new(Full::default());
+    let mut switch = Response::new(AnswerBody::default());
     *switch.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let fields = switch.headers_mut();
     fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

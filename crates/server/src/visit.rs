@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
@@ -17,10 +16,11 @@ use hyper::{Method, Request, StatusCode, Version};
 use relay_engineio::handshake::{self, HandshakeError, Query, Transport, Verified};
 use relay_engineio::sid::SessionId;
 
-use crate::answer::{Answer, bare, close, forbidden, last, refusal, response};
+use crate::answer::{Answer, AnswerBody, bare, close, forbidden, last, refusal, response};
 use crate::body::forget;
 use crate::bundle;
-use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest};
+use crate::hook::HttpHook;
+use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest, names_session};
 use crate::patient::Covered;
 use crate::polling;
 use crate::upgrade::{has_token, is_upgrade, switching};
@@ -64,12 +64,18 @@ impl Visit {
     async fn route(self, head: Parts, body: &mut Incoming) -> Answer {
         let shared = self.door.shared.clone();
         let upgrade = is_upgrade(&head);
+        if let Some(hook) = &shared.hook
+            && !names_session(&head.uri)
+            && let Some(answer) = self.ask(hook, &head, body).await
+        {
+            return answer;
+        }
         // A target that names a scheme is meant for a proxy: it is the program's, as in the stock
         // server.
         let is_ours = head.uri.scheme().is_none();
         let path = head.uri.path();
         let Some(file) = path.strip_prefix(&*shared.path).filter(|_| is_ours) else {
-            return self.foreign(&head, upgrade);
+            return self.foreign(&head, upgrade, body).await;
         };
         let cors = shared.cors.as_ref();
         if let Some(cors) = cors.filter(|_| head.method == Method::OPTIONS) {
@@ -82,7 +88,7 @@ impl Visit {
         // What the answer may be seen by depends on the request's header, which is not kept.
         let origin = cors.and_then(|_| head.headers.get(header::ORIGIN).cloned());
         let mut answer = match file.flatten() {
-            Some(file) => file.map(Full::new),
+            Some(file) => file.map(AnswerBody::from),
             None => self.protocol(head, upgrade, body).await,
         };
         // No browser shows a refused WebSocket to a page.
@@ -99,16 +105,29 @@ impl Visit {
     }
 
     /// Answers what is not the protocol's.
-    fn foreign(&self, head: &Parts, upgrade: bool) -> Answer {
+    async fn foreign(&self, head: &Parts, upgrade: bool, body: &mut Incoming) -> Answer {
         let plain = HttpRequest { method: head.method.as_str(), path: head.uri.path() };
         let mut answer = match (self.door.shared.http)(&plain) {
             Some(made) => response(made.status, made.content_type, made.body),
-            None => response(404, "text/plain; charset=utf-8", "not found\n"),
+            None => {
+                let own = match &self.door.shared.fallback {
+                    Some(fallback) => self.ask(fallback, head, body).await,
+                    None => None,
+                };
+                own.unwrap_or_else(|| response(404, "text/plain; charset=utf-8", "not found\n"))
+            }
         };
         if upgrade {
             close(&mut answer);
         }
         answer
+    }
+
+    /// Asks the program.
+    async fn ask(&self, hook: &HttpHook, head: &Parts, body: &mut Incoming) -> Option<Answer> {
+        // It may take its time, and read the body.
+        drop(self.covered.take());
+        Box::pin(hook.ask(&self.door, head, body, self.address)).await
     }
 
     /// Answers a request of Engine.IO.

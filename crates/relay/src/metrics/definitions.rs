@@ -213,6 +213,21 @@ const SERVER: &[Definition] = &[
         Value::Instance(|it| read(&it.server.http_errors)),
     ),
     counter(
+        "relay_http_hooks_overdue_total",
+        "HTTP requests that the embedding program did not answer in time.",
+        Value::Instance(|it| read(&it.server.hooks_overdue)),
+    ),
+    counter(
+        "relay_http_hook_panics_total",
+        "HTTP requests over which the embedding program panicked.",
+        Value::Instance(|it| read(&it.server.hook_panics)),
+    ),
+    counter(
+        "relay_http_hook_bodies_refused_total",
+        "Bodies for the embedding program that were larger than they may be.",
+        Value::Instance(|it| read(&it.server.hook_bodies_refused)),
+    ),
+    counter(
         "relay_handshakes_refused_total",
         "Handshakes refused, by Engine.IO error code.",
         Value::Labelled(handshakes_refused),

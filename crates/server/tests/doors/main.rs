@@ -5,6 +5,7 @@ mod allow;
 mod calls;
 mod client;
 mod decisions;
+mod hooks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
