@@ -1,6 +1,7 @@
 //! The port to the application: what it is asked, and what it is told.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use relay_socketio::packet::Args;
@@ -17,10 +18,49 @@ pub struct SocketKey {
 }
 
 /// What is known of a connection from its handshake.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Handshake {
     /// The peer's address.
     pub address: IpAddr,
+    /// The head of its request, as far as it is kept.
+    pub head: Option<Arc<Head>>,
+}
+
+impl Handshake {
+    /// A handshake of which the address alone is kept.
+    #[must_use]
+    pub fn new(address: IpAddr) -> Self {
+        Self { address, head: None }
+    }
+
+    /// What the application made the instance keep, in bytes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.head.as_ref().map_or(0, |head| head.bytes())
+    }
+}
+
+/// The head of the request that a session began with. Holds secrets.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Head {
+    /// What stands behind the `?`, as sent.
+    pub query: Box<str>,
+    /// Names of header fields in small letters, and their values; in the order in which they came.
+    pub fields: Box<[(Box<str>, Box<[u8]>)]>,
+}
+
+impl Head {
+    /// The value of the first header field of this name, whatever the case of its letters.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        let its = self.fields.iter().find(|(its, _)| its.eq_ignore_ascii_case(name));
+        its.map(|(_, value)| &**value)
+    }
+
+    /// Its weight in the memory budget.
+    fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(|(name, value)| name.len() + value.len() + 64);
+        self.query.len() + fields.sum::<usize>() + size_of::<Self>()
+    }
 }
 
 /// Which protocol an application speaks.

@@ -76,7 +76,7 @@ impl<D> Context<'_, D> {
     #[must_use]
     pub fn handshake(&self, socket: SocketKey) -> Option<Handshake> {
         let connection = self.core.socket(socket)?.connection;
-        self.core.connections.get(connection).map(|connection| connection.handshake)
+        self.core.connections.get(connection).map(|connection| connection.handshake.clone())
     }
 
     /// Sends an event to one socket. `args` is a JSON array whose first element is the event's
@@ -176,9 +176,10 @@ impl<D> Context<'_, D> {
     /// Thinks about an event: what its connection says next waits until [`crate::Hub::resume`],
     /// or until [`crate::Limits::decision_timeout`] is over and [`crate::Happening::Overdue`] comes
     /// with `token`. Nobody else waits. `None` if the connection has such an event already, or the
-    /// shard too many.
-    pub fn defer(&mut self, socket: SocketKey, token: u64) -> Option<Ticket> {
-        self.core.defer(socket, token)
+    /// shard too many. `bytes` is what the application keeps of the event: it counts as memory that
+    /// the client makes the process hold.
+    pub fn defer(&mut self, socket: SocketKey, token: u64, bytes: usize) -> Option<Ticket> {
+        self.core.defer(socket, token, bytes)
     }
 
     /// Lets a socket into a room. What was placed in the order before does not reach it there.

@@ -19,7 +19,7 @@ impl<A: Application> Hub<A> {
     pub(crate) fn on_connect(&mut self, key: Key, name: &str, auth: Option<&str>) {
         let (core, application) = self.parts();
         let Some(connection) = core.connections.get(key) else { return };
-        let handshake = connection.handshake;
+        let handshake = connection.handshake.clone();
         if core.socket_of(key, name).is_some() || core.is_deciding(key, name) {
             return core.end_connection(key, EndReason::ProtocolError);
         }
@@ -62,6 +62,17 @@ impl<A: Application> Hub<A> {
         self.settle();
         self.core().hold_if_heavy(key);
         self.core().schedule(key);
+    }
+
+    /// The application panicked while it thought about a CONNECT: ends that connection. Without
+    /// effect if it is out of time or gone.
+    pub fn abandon(&mut self, now: u64, ticket: Ticket) {
+        let core = self.core();
+        core.now = now;
+        let Some((key, _)) = core.take_decision(ticket.number) else { return };
+        core.stats.panics.add(1);
+        core.end_connection(key, EndReason::HandlerPanic);
+        self.settle();
     }
 
     fn admit(&mut self, key: Key, name: &str, data: A::Data) {

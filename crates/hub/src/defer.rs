@@ -21,6 +21,8 @@ pub(crate) struct Deferral {
     number: u64,
     socket: SocketKey,
     token: u64,
+    /// What the application keeps of it, in bytes.
+    kept: usize,
     /// What was read behind it, if anything was.
     stash: Option<Vec<u8>>,
 }
@@ -92,7 +94,7 @@ impl<A: Application> Hub<A> {
 impl<D> Core<D> {
     /// Defers what the connection of a socket says next. `None` if that is so already, or if too
     /// many events of the shard are deferred.
-    pub(crate) fn defer(&mut self, socket: SocketKey, token: u64) -> Option<Ticket> {
+    pub(crate) fn defer(&mut self, socket: SocketKey, token: u64, kept: usize) -> Option<Ticket> {
         let key = self.socket(socket)?.connection;
         let (max, timeout) = (self.limits().decisions_max, self.limits().decision_timeout);
         let now = self.now;
@@ -106,7 +108,9 @@ impl<D> Core<D> {
         }
         let number = self.tickets_made;
         self.tickets_made += 1;
-        connection.deferral = Some(Box::new(Deferral { number, socket, token, stash: None }));
+        let deferral = Deferral { number, socket, token, kept, stash: None };
+        connection.deferral = Some(Box::new(deferral));
+        self.memory.add(kept);
         if !connection.held {
             connection.hold(now);
             self.outputs.push_back(crate::hub::Output::Hold(key));
@@ -133,7 +137,9 @@ impl<D> Core<D> {
     fn take_deferral(&mut self, number: u64) -> Option<Deferral> {
         let key = self.deferrals.remove(&number)?;
         self.stats.deferrals.set(self.deferrals.len() as u64);
-        self.connections.get_mut(key)?.deferral.take().map(|deferral| *deferral)
+        let deferral = *self.connections.get_mut(key)?.deferral.take()?;
+        self.memory.sub(deferral.kept);
+        Some(deferral)
     }
 
     /// Nobody waits for the event of a connection that ends.
@@ -142,7 +148,7 @@ impl<D> Core<D> {
         if let Some(deferral) = deferral {
             self.deferrals.remove(&deferral.number);
             self.stats.deferrals.set(self.deferrals.len() as u64);
-            self.memory.sub(deferral.stash.map_or(0, |stash| stash.len()));
+            self.memory.sub(deferral.kept + deferral.stash.map_or(0, |stash| stash.len()));
         }
     }
 

@@ -172,7 +172,7 @@ impl<D> Core<D> {
         self.sessions.remove(&connection.session);
         self.leave_requests(&mut connection);
         connection.outbox.clear(|frame, counted| self.taken(frame, counted));
-        self.memory.sub(connection.partial_bytes);
+        self.memory.sub(connection.partial_bytes + connection.handshake.kept_bytes());
         self.outputs.push_back(Output::Drop(key));
     }
 

@@ -54,6 +54,7 @@ impl<D> Core<D> {
             heavy: false,
             deferral: None,
         };
+        self.memory.add(connection.handshake.kept_bytes());
         let key = self.connections.insert(connection);
         self.sessions.insert(session, key);
         self.stats.connections.add(1);

@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn join(hub: &mut Hub<Open>, name: &str) -> Key {
-        let key = hub.open(0, Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) });
+        let key = hub.open(0, Handshake::new(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         hub.on_connect(key, name, None);
         key
     }

@@ -13,6 +13,41 @@ pub enum Room {
     Socket(SocketId),
 }
 
+impl From<&str> for Room {
+    /// The room of a string.
+    fn from(name: &str) -> Self {
+        Self::text(name.as_bytes())
+    }
+}
+
+impl From<String> for Room {
+    /// The room of a string.
+    fn from(name: String) -> Self {
+        Self::from(&*name)
+    }
+}
+
+impl From<f64> for Room {
+    /// The room of a number.
+    fn from(value: f64) -> Self {
+        Self::number(value)
+    }
+}
+
+impl From<i32> for Room {
+    /// The room of a number.
+    fn from(value: i32) -> Self {
+        Self::number(value.into())
+    }
+}
+
+impl From<SocketId> for Room {
+    /// The room that this socket has alone.
+    fn from(id: SocketId) -> Self {
+        Self::Socket(id)
+    }
+}
+
 /// What begins with this is ours: socket ids, and the rooms of users.
 pub const RESERVED_PREFIX: u8 = b'~';
 

@@ -90,6 +90,13 @@ impl<A: Application> Handle<A> {
         let _ = self.push(ticket.shard, usize::MAX, decide);
     }
 
+    /// Tells a shard that the application panicked while it thought about a CONNECT: that
+    /// connection ends. Never refused.
+    pub fn abandon(&self, ticket: Ticket) {
+        let abandon: Call<A> = Box::new(move |hub, now| hub.abandon(now, ticket));
+        let _ = self.push(ticket.shard, usize::MAX, abandon);
+    }
+
     /// Goes on with an event that a shard's application deferred: `act` does what it leads to.
     /// Never refused: the events that are deferred are bounded.
     pub fn resume(

@@ -65,7 +65,7 @@ impl Asker {
 /// Opens a session on this shard and answers with its open packet.
 pub(crate) async fn open(door: &Door, address: IpAddr, headers: &HeaderMap) -> Answer {
     let (answer, opened) = oneshot::channel();
-    let handshake = Handshake { address };
+    let handshake = Handshake::new(address);
     door.shared.mailboxes[door.shard].push_input(Input::Open { handshake, answer });
     let Ok((session, packet)) = opened.await else { return stopped() };
     let mut answer = Asker::new(headers).payload(packet.into());

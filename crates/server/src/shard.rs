@@ -322,7 +322,7 @@ impl<A: Application> Shard<A> {
     fn take_upgraded(&mut self, hub: &mut Hub<A>, now: u64) {
         let upgraded = std::mem::take(&mut *self.door.upgraded.borrow_mut());
         for upgraded in upgraded {
-            let key = hub.open(now, Handshake { address: upgraded.address });
+            let key = hub.open(now, Handshake::new(upgraded.address));
             self.attach(hub, now, key, upgraded);
         }
     }

@@ -247,7 +247,7 @@ impl<'a> Drive<'a> {
 }
 
 fn handshake() -> Handshake {
-    Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    Handshake::new(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 /// The body of a GET is never empty, and no longer than any client takes.

@@ -77,7 +77,7 @@ pub(crate) struct World {
 }
 
 fn handshake() -> Handshake {
-    Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    Handshake::new(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 impl World {
