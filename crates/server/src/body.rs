@@ -2,6 +2,8 @@
 //!
 //! Does not own what they say.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -58,13 +60,22 @@ async fn gather(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, BodyErro
 
 /// Reads what is left of a body and forgets it. Were it left in the socket, the system would answer
 /// it with a reset, which can overtake the answer; and the client may ask again on the connection.
-/// Whoever needs longer than `patience` loses the connection.
-pub(crate) fn forget(mut body: Incoming, patience: Duration) {
+/// Whoever needs longer than `patience` loses the connection. `unread` says so until the end of the
+/// body is there.
+pub(crate) fn forget(mut body: Incoming, patience: Duration, unread: Rc<Cell<bool>>) {
     if body.is_end_stream() {
+        unread.set(false);
         return;
     }
     tokio::task::spawn_local(async move {
-        let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+        let rest = async {
+            while let Some(frame) = body.frame().await {
+                if frame.is_err() {
+                    return;
+                }
+            }
+            unread.set(false);
+        };
         let _ = tokio::time::timeout(patience, rest).await;
     });
 }

@@ -1,29 +1,20 @@
-//! HTTP/1.1 connections of a shard, until they end or become WebSockets.
+//! What the program and the shards are shown of HTTP connections, and what is counted of them.
 //!
-//! Does not own what a request is answered: that is `visit`.
+//! Does not own a connection's course (`connection`), nor what a request is answered (`visit`).
 
 use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioTimer;
 use relay_engineio::sid::SessionId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Shared;
-use crate::patient::{Ear, Patient};
-use crate::polling;
-use crate::visit::Visit;
 
 /// A plain HTTP request, as far as it is shown to the program.
 #[derive(Debug)]
@@ -133,61 +124,6 @@ pub(crate) enum Accepted {
     Probe(SessionId),
     /// Nothing: it is closed at once.
     Nothing,
-}
-
-/// Serves one TCP connection until it ends or becomes a WebSocket.
-pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, slot: OpenSlot) {
-    let limits = door.shared.limits();
-    let accepted = Rc::new(Cell::new(None));
-    let ear = Rc::new(Ear::default());
-    let reserved = slot.reserved;
-    let service = {
-        let (door, accepted, ear) = (door.clone(), accepted.clone(), ear.clone());
-        service_fn(move |request| {
-            let visit = Visit {
-                door: door.clone(),
-                address,
-                reserved,
-                accepted: accepted.clone(),
-                covered: Cell::new((!names_session(request.uri())).then(|| ear.cover())),
-            };
-            // On the heap: a connection that waits for its next request holds nothing of it.
-            Box::pin(async move { Ok::<_, Infallible>(visit.answer(request).await) })
-        })
-    };
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.http_head_timeout)
-        .max_headers(limits.http_headers_max)
-        .max_buf_size(limits.http_head_bytes_max)
-        .serve_connection(Patient::new(stream, ear, limits.http_write_timeout), service);
-    let mut connection = pin!(Some(connection));
-    let served = std::future::poll_fn(|cx| match connection.as_mut().get_mut() {
-        Some(connection) => connection.poll_without_shutdown(cx),
-        None => std::task::Poll::Ready(Ok(())),
-    });
-    let served = if reserved {
-        tokio::time::timeout(limits.reserved_http_timeout, served).await.unwrap_or(Ok(()))
-    } else {
-        served.await
-    };
-    if served.is_err() {
-        door.shared.stats.http_errors.fetch_add(1, Ordering::Relaxed);
-        return;
-    }
-    let Some(connection) = connection.take() else { return };
-    let Some(accepted) = accepted.get() else { return };
-    let parts = connection.into_parts();
-    let Ok(stream) = parts.io.into_inner().into_std() else { return };
-    let upgraded = Upgraded { stream, address, leftover: parts.read_buf, slot };
-    match accepted {
-        Accepted::Session => {
-            door.upgraded.borrow_mut().push(upgraded);
-            door.shared.mailboxes[door.shard].wake();
-        }
-        Accepted::Probe(session) => polling::probe(&door.shared, session, upgraded),
-        Accepted::Nothing => close_politely(upgraded, limits.close_timeout),
-    }
 }
 
 /// Whether a request may have a body that is read, or an answer that takes its time.

@@ -66,6 +66,7 @@ mod answer;
 mod body;
 mod bundle;
 mod compress;
+mod connection;
 mod cookie;
 mod cors;
 mod descriptors;

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -23,6 +24,7 @@ use tokio::time::Sleep;
 pub(crate) struct Ear {
     covered: Cell<bool>,
     waiting: RefCell<Option<Waker>>,
+    stuck: Cell<bool>,
 }
 
 impl Ear {
@@ -30,6 +32,11 @@ impl Ear {
     pub(crate) fn cover(self: &Rc<Self>) -> Covered {
         self.covered.set(true);
         Covered(self.clone())
+    }
+
+    /// Whether the peer does not take what is written to it.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.get()
     }
 }
 
@@ -46,6 +53,8 @@ impl Drop for Covered {
 
 pub(crate) struct Patient {
     io: TokioIo<TcpStream>,
+    /// What was read of it before.
+    read: Bytes,
     ear: Rc<Ear>,
     patience: Duration,
     /// Runs while the peer takes nothing.
@@ -53,12 +62,13 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream, ear: Rc<Ear>, patience: Duration) -> Self {
-        Self { io: TokioIo::new(stream), ear, patience, stuck: None }
+    pub(crate) fn new(stream: TcpStream, read: Bytes, ear: Rc<Ear>, patience: Duration) -> Self {
+        Self { io: TokioIo::new(stream), read, ear, patience, stuck: None }
     }
 
-    pub(crate) fn into_inner(self) -> TcpStream {
-        self.io.into_inner()
+    /// The socket, and what was read of it before and nobody asked for.
+    pub(crate) fn into_inner(self) -> (TcpStream, Bytes) {
+        (self.io.into_inner(), self.read)
     }
 
     /// Passes on what a write said; one that waits for too long has failed.
@@ -67,6 +77,7 @@ impl Patient {
         cx: &mut Context<'_>,
         wrote: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.ear.stuck.set(wrote.is_pending());
         if wrote.is_ready() {
             self.stuck = None;
             return wrote;
@@ -81,11 +92,16 @@ impl Read for Patient {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if self.ear.covered.get() {
             *self.ear.waiting.borrow_mut() = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if !self.read.is_empty() {
+            let part = self.read.len().min(buffer.remaining());
+            buffer.put_slice(&self.read.split_to(part));
+            return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }

@@ -118,7 +118,7 @@ pub(crate) async fn request(
     door: Rc<Door>,
     session: SessionId,
     eio_matches: bool,
-    head: Parts,
+    head: Box<Parts>,
     body: &mut Incoming,
 ) -> Answer {
     let shared = door.shared.clone();

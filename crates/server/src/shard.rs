@@ -20,9 +20,10 @@ use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
 use crate::Shared;
+use crate::connection::serve;
 use crate::flush::Gather;
 use crate::handle::Calls;
-use crate::http::{Door, OpenSlot, Upgraded, serve};
+use crate::http::{Door, OpenSlot, Upgraded};
 use crate::inputs::Requests;
 
 /// A shard without deadlines looks up once a second all the same: whoever watches it can tell that

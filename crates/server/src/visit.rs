@@ -33,26 +33,31 @@ pub(crate) struct Visit {
     pub(crate) reserved: bool,
     /// Left here for the connection once the 101 is on its way.
     pub(crate) accepted: Rc<Cell<Option<Accepted>>>,
+    /// Whether something of the request's body may still be to be read.
+    pub(crate) unread: Rc<Cell<bool>>,
     /// Until the answer is there, unless it takes its time.
-    pub(crate) covered: Cell<Option<Covered>>,
+    pub(crate) covered: Rc<Cell<Option<Covered>>>,
 }
 
 impl Visit {
     /// Answers the request, and sees to it that its body is out of the way.
     pub(crate) async fn answer(self, request: Request<Incoming>) -> Answer {
         let (head, mut body) = request.into_parts();
+        // On the heap: each of the calls below would have room for one of its own.
+        let head = Box::new(head);
         let patience = self.door.shared.limits().http_body_timeout;
         // Who speaks HTTP/1.0 and does not ask for more hangs up, and waits for us to do so too.
         let ends = head.version == Version::HTTP_10
             && !has_token(&head.headers, &header::CONNECTION, "keep-alive");
         // Who waits for a 100 may send no body at all behind a refusal.
         let waits = head.headers.contains_key(header::EXPECT);
+        let unread = self.unread.clone();
         let mut answer = match malformed(&head) {
             Some(malformed) => malformed,
             None => self.route(head, &mut body).await,
         };
         if !waits && !answer.headers().contains_key(header::CONNECTION) {
-            forget(body, patience);
+            forget(body, patience, unread);
         }
         if ends {
             close(&mut answer);
@@ -61,7 +66,7 @@ impl Visit {
     }
 
     /// Answers whatever is asked for.
-    async fn route(self, head: Parts, body: &mut Incoming) -> Answer {
+    async fn route(self, head: Box<Parts>, body: &mut Incoming) -> Answer {
         let shared = self.door.shared.clone();
         let upgrade = is_upgrade(&head);
         if let Some(hook) = &shared.hook
@@ -85,8 +90,10 @@ impl Visit {
         }
         let serves = shared.serve_client && !upgrade;
         let file = serves.then(|| bundle::serve(&head.method, file, &head.headers));
-        // What the answer may be seen by depends on the request's header, which is not kept.
-        let origin = cors.and_then(|_| head.headers.get(header::ORIGIN).cloned());
+        // Who may see the answer depends on the request's header. A copy: what is shared keeps all
+        // that was read with it.
+        let origin = cors.and_then(|_| head.headers.get(header::ORIGIN));
+        let origin = origin.and_then(|it| HeaderValue::from_bytes(it.as_bytes()).ok());
         let mut answer = match file.flatten() {
             Some(file) => file.map(AnswerBody::from),
             None => self.protocol(head, upgrade, body).await,
@@ -131,7 +138,7 @@ impl Visit {
     }
 
     /// Answers a request of Engine.IO.
-    async fn protocol(self, head: Parts, upgrade: bool, body: &mut Incoming) -> Answer {
+    async fn protocol(self, head: Box<Parts>, upgrade: bool, body: &mut Incoming) -> Answer {
         let facts = handshake::Request {
             method_is_get: head.method == Method::GET,
             upgrade,
@@ -148,7 +155,7 @@ impl Visit {
                     return self.refuse(HandshakeError::SessionIdUnknown, upgrade);
                 };
                 if upgrade {
-                    return self.probe(&head, session, transport, eio_matches).await;
+                    return Box::pin(self.probe(&head, session, transport, eio_matches)).await;
                 }
                 // A plain request that names the other transport is no better than one for a
                 // session that is on it.
@@ -156,7 +163,7 @@ impl Visit {
                 polling::request(self.door, session, eio_matches, head, body).await
             }
             Verified::Handshake { transport, eio_matches } => {
-                self.handshake(&head, transport, eio_matches, upgrade).await
+                Box::pin(self.handshake(&head, transport, eio_matches, upgrade)).await
             }
         }
     }

@@ -37,12 +37,15 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let limits = Limits {
+        Self::with(Limits {
             http_body_timeout: BODY_TIMEOUT,
             http_write_timeout: BODY_TIMEOUT,
             payload_bytes_max: 1_000,
             ..Limits::default()
-        };
+        })
+    }
+
+    fn with(limits: Limits) -> Self {
         let host = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let listeners = bind(host, 0, 1, &limits).unwrap();
         let config = Config::new("/engine.io/", instance(limits, &["/"], 1).unwrap());
@@ -238,5 +241,82 @@ fn who_does_not_take_its_answers_loses_the_connection() {
     while !gone() {
         assert!(begun.elapsed() < PATIENCE, "the server waits for who takes nothing");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A connection on which a poll waits.
+fn poll(running: &Running, session: &str) -> TcpStream {
+    let mut stream = running.connect();
+    let target = format!("/engine.io/?EIO=4&transport=polling&sid={session}");
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+/// Time for the server to have read what was written.
+fn settle() {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[test]
+fn what_is_asked_behind_a_poll_is_answered_behind_it() {
+    let ping_interval = Duration::from_secs(2);
+    let running = Running::with(Limits { ping_interval, ..Limits::default() });
+    let mut stream = poll(&running, &running.session());
+    settle();
+    // While it waits: a request and a half, and the rest of it behind the answers.
+    stream.write_all(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HT").unwrap();
+    let ping = answer(&mut stream);
+    assert!(ping.starts_with("HTTP/1.1 200") && ping.ends_with("\r\n\r\n2"), "{ping}");
+    let one = answer(&mut stream);
+    assert!(one.starts_with("HTTP/1.1 404"), "{one}");
+    settle();
+    stream.write_all(b"TP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let two = answer(&mut stream);
+    assert!(two.starts_with("HTTP/1.1 404"), "{two}");
+}
+
+#[test]
+fn a_poll_whose_client_goes_away_ends_its_session() {
+    let running = Running::start();
+    let check = |behind: &str| {
+        let session = running.session();
+        let mut stream = poll(&running, &session);
+        settle();
+        stream.write_all(behind.as_bytes()).unwrap();
+        drop(stream);
+        let begun = Instant::now();
+        let line = format!("OPTIONS /engine.io/?EIO=4&transport=polling&sid={session} HTTP/1.1");
+        while !running.ask(&line).contains("{\"code\":1,") {
+            assert!(begun.elapsed() < PATIENCE, "{behind:?}: the session lives on");
+            settle();
+        }
+    };
+    check("");
+    check("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    check("GET / HT");
+}
+
+#[test]
+fn a_connection_that_asks_nothing_ends_without_an_error() {
+    let http_head_timeout = Duration::from_millis(500);
+    let reserved_http_timeout = Duration::from_millis(400);
+    let running =
+        Running::with(Limits { http_head_timeout, reserved_http_timeout, ..Limits::default() });
+    let errors = || running.stats.http_errors.load(Ordering::Relaxed);
+    let mut silent = running.connect();
+    assert_eq!(rest(&mut silent), "");
+    assert_eq!(errors(), 0);
+    let mut idle = running.connect();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert!(rest(&mut idle).starts_with("HTTP/1.1 404"));
+    assert_eq!(errors(), 0);
+    // Who begins to ask and does not end is in error.
+    let mut half = running.connect();
+    half.write_all(b"GET / HTTP/1.1\r\nHost").unwrap();
+    assert_eq!(rest(&mut half), "");
+    let begun = Instant::now();
+    while errors() != 1 {
+        assert!(begun.elapsed() < PATIENCE, "a broken head is not counted");
+        settle();
     }
 }
