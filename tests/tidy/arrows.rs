@@ -40,7 +40,8 @@ const PLACES: &[Place] = &[
     place("relay-hub", &["relay-websocket", "relay-engineio", "relay-socketio"], false),
     // The edges do not see each other.
     place("relay-server", &["relay-hub", "relay-engineio", "relay-websocket"], true),
-    place("relay-gateway", &["relay-hub", "relay-socketio"], false),
+    // Its tests speak with it in frames.
+    place("relay-gateway", &["relay-hub", "relay-socketio", "relay-websocket"], false),
     // It wires. Its example shows the bare codec.
     place("relay", &["relay-gateway", "relay-hub", "relay-server", "relay-websocket"], true),
     // It measures servers from outside, ours like any other.

@@ -5,48 +5,12 @@ use relay_hub::{Limits, Room};
 use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, Attachments};
 
-/// Why a command was refused; the client reads the code.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refused {
-    BadData,
-    BadRoom,
-    BadUser,
-    TooLarge,
-    TooMany,
-}
+use crate::denial::Code;
 
-impl Refused {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::BadData, Self::BadRoom, Self::BadUser, Self::TooLarge, Self::TooMany];
-
-    /// The word on the wire, also the metric label.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::BadData => "bad_data",
-            Self::BadRoom => "bad_room",
-            Self::BadUser => "bad_user",
-            Self::TooLarge => "too_large",
-            Self::TooMany => "too_many",
-        }
-    }
-
-    /// A sentence for whoever debugs the client.
-    pub(crate) fn message(self) -> &'static str {
-        match self {
-            Self::BadData => "the event is unknown, or its data is missing, null or not allowed",
-            Self::BadRoom => {
-                "a room is a string or a number, or an array of them, and not reserved"
-            }
-            Self::BadUser => "usuario is any JSON value but null",
-            Self::TooLarge => "the message, the name or the user is too large",
-            Self::TooMany => "too many rooms",
-        }
-    }
-}
-
-/// Where a message goes.
+/// Where a message goes. The rooms of [`Self::Rooms`] are none of the reserved ones, unless one is
+/// a socket's own.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Destination {
+pub enum Destination {
     /// `yo`, absent or unknown.
     Sender,
     /// `ustedes`.
@@ -83,7 +47,7 @@ impl<'a> Routing<'a> {
         routing
     }
 
-    pub(crate) fn destination(&self, limits: &Limits) -> Result<Destination, Refused> {
+    pub(crate) fn destination(&self, limits: &Limits) -> Result<Destination, Code> {
         let is = |word| {
             self.destino
                 .is_some_and(|raw| json::kind(raw) == Kind::String && json::string_is(raw, word))
@@ -93,69 +57,75 @@ impl<'a> Routing<'a> {
         } else if is("ustedes") {
             Ok(Destination::Others)
         } else if is("room") {
-            rooms(self.room.ok_or(Refused::BadRoom)?, limits).map(Destination::Rooms)
+            rooms(self.room.ok_or(Code::BadRoom)?, limits).map(Destination::Rooms)
         } else {
             Ok(Destination::Sender)
         }
     }
 }
 
+/// The first argument behind the event's name.
+pub(crate) fn argument<'a>(args: &Args<'a>) -> Option<&'a str> {
+    args.elements().nth(1)
+}
+
 /// The data of `relay` or `notificar`: the first argument behind the event's name.
-pub(crate) fn data<'a>(args: &Args<'a>, limits: &Limits) -> Result<&'a str, Refused> {
+pub(crate) fn data<'a>(args: &Args<'a>, limits: &Limits) -> Result<&'a str, Code> {
     let mut elements = args.elements().skip(1);
-    let data = elements.next().ok_or(Refused::BadData)?;
+    let data = elements.next().ok_or(Code::BadData)?;
     if json::kind(data) == Kind::Null || args.depth() > limits.json_depth_max {
-        return Err(Refused::BadData);
+        return Err(Code::BadData);
     }
     match args.attachments() {
-        Attachments::TooLarge { .. } => Err(Refused::TooLarge),
+        Attachments::TooLarge { .. } => Err(Code::TooLarge),
         // What is left out would renumber the attachments that stay.
         Attachments::List(list) if !list.is_empty() && elements.next().is_some() => {
-            Err(Refused::BadData)
+            Err(Code::BadData)
         }
         Attachments::List(_) => Ok(data),
     }
 }
 
 /// The rooms that a JSON value names: one or an array of them.
-pub(crate) fn rooms(value: &str, limits: &Limits) -> Result<Vec<Room>, Refused> {
+pub(crate) fn rooms(value: &str, limits: &Limits) -> Result<Vec<Room>, Code> {
     if json::kind(value) != Kind::Array {
         return Ok(vec![room(value, limits)?]);
     }
     let mut rooms = Vec::new();
     for element in json::elements(value) {
         if rooms.len() >= limits.rooms_per_request_max {
-            return Err(Refused::TooMany);
+            return Err(Code::TooMany);
         }
         rooms.push(room(element, limits)?);
     }
-    if rooms.is_empty() { Err(Refused::BadRoom) } else { Ok(rooms) }
+    if rooms.is_empty() { Err(Code::BadRoom) } else { Ok(rooms) }
 }
 
-fn room(value: &str, limits: &Limits) -> Result<Room, Refused> {
+fn room(value: &str, limits: &Limits) -> Result<Room, Code> {
     match json::kind(value) {
         Kind::Number => Ok(Room::number(json::number(value))),
         Kind::String => {
             let name = json::unescape(value);
             if name.is_empty() {
-                Err(Refused::BadRoom)
+                Err(Code::BadRoom)
             } else if name.len() > limits.room_name_bytes_max {
-                Err(Refused::TooLarge)
+                Err(Code::TooLarge)
             } else {
                 Ok(Room::text(&name))
             }
         }
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => Err(Refused::BadRoom),
+        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => Err(Code::BadRoom),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Destination, Refused, Routing, rooms};
+    use super::{Destination, Routing, rooms};
+    use crate::denial::Code;
     use relay_hub::{Limits, Room};
 
     #[expect(clippy::needless_pass_by_value, reason = "a table reads better without borrows")]
-    fn check(data: &str, expect: Result<Destination, Refused>) {
+    fn check(data: &str, expect: Result<Destination, Code>) {
         assert_eq!(Routing::read(data).destination(&Limits::default()), expect, "{data}");
     }
 
@@ -196,11 +166,11 @@ mod tests {
             r#"{"destino":"room","room":[]}"#,
             r#"{"destino":"room","room":["a",{}]}"#,
         ] {
-            check(data, Err(Refused::BadRoom));
+            check(data, Err(Code::BadRoom));
         }
         let long = format!("\"{}\"", "x".repeat(257));
-        assert_eq!(rooms(&long, &Limits::default()), Err(Refused::TooLarge));
+        assert_eq!(rooms(&long, &Limits::default()), Err(Code::TooLarge));
         let many = format!("[{}1]", "1,".repeat(100));
-        assert_eq!(rooms(&many, &Limits::default()), Err(Refused::TooMany));
+        assert_eq!(rooms(&many, &Limits::default()), Err(Code::TooMany));
     }
 }

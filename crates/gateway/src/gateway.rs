@@ -1,51 +1,99 @@
 //! The application of one shard.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use relay_hub::{
-    Application, Audience, Broadcast, ConnectRequest, Context, Decision, EmitError, Happening,
-    JoinError, Packet, Room, SocketKey,
+    Application, ConnectRequest, Context, Decision, Happening, Refusal, SocketKey, Ticket,
 };
 use relay_socketio::json::{self, Kind};
-use relay_socketio::packet::{Args, Attachments};
+use relay_socketio::packet::{Args, EventName};
 
-use crate::command::{Destination, Refused, Routing, data, rooms};
+use crate::client::{Client, Command, Pending};
+use crate::command::argument;
+use crate::denial::{Code, Denial, Reply};
+use crate::handshake::Handshake;
+use crate::hooks::{
+    Admission, Authorize, Disconnected, Hooks, Identify, Message, Thought, Verdict, Who,
+};
+use crate::later::{Background, Outcome, Work, caught, or_panic};
+use crate::message::Delivery;
 use crate::metrics::{Counter, GatewayStats};
+use crate::rooms::{be, join, leave};
+use crate::socket::Socket;
 
-/// The namespaces that Relay serves.
+/// The namespaces that Relay serves unless it is told otherwise.
 pub const NAMESPACES: [&str; 2] = ["/", RELAY];
 const RELAY: &str = "/relay";
 
-/// The rooms that a user's sockets share begin with this.
-const USER_ROOM: &[u8] = b"~u:";
+/// What the shards of an instance have in common.
+#[derive(Debug)]
+pub struct Rules {
+    /// The namespace in which events mean something. In all others they are ignored.
+    pub namespace: Box<str>,
+    /// What the program wants to be asked and told.
+    pub hooks: Hooks,
+    /// Futures of the program that one shard may have under way.
+    pub thoughts_max: usize,
+}
 
-/// What is kept of a socket.
-#[derive(Debug, Default)]
-pub struct Client {
-    /// Who it said it is: JSON text, as sent.
-    usuario: Option<Box<str>>,
+impl Default for Rules {
+    /// Relay without an embedding program.
+    fn default() -> Self {
+        Self { namespace: RELAY.into(), hooks: Hooks::new(), thoughts_max: 0 }
+    }
 }
 
 /// Relay's rules on one shard.
-#[derive(Debug)]
 pub struct Gateway {
     counter: Counter,
+    rules: Arc<Rules>,
+    background: Option<Arc<dyn Background>>,
+    /// Futures of the program under way.
+    thoughts: Arc<AtomicUsize>,
 }
 
-/// The client's wish for an answer, and the event it belongs to.
-#[derive(Clone, Copy)]
-struct Reply<'a> {
-    socket: SocketKey,
-    event: &'a str,
-    ack: Option<u64>,
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// How far an event has come.
+enum Step {
+    Done,
+    /// The program thinks about it.
+    Deferred,
+}
+
+/// One of the program's futures, until it is dropped.
+struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Gateway {
     /// A gateway that counts in `stats`.
     #[must_use]
     pub fn new(stats: Arc<GatewayStats>) -> Self {
-        Self { counter: Counter::new(stats) }
+        let counter = Counter::new(stats);
+        Self { counter, rules: Arc::default(), background: None, thoughts: Arc::default() }
+    }
+
+    /// The same with rules of a program, whose futures run in `background`.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<Rules>, background: Arc<dyn Background>) -> Self {
+        self.rules = rules;
+        self.background = Some(background);
+        self
+    }
+
+    fn is_ours(&self, cx: &Context<'_, Client>, socket: SocketKey) -> bool {
+        cx.namespace(socket) == &*self.rules.namespace
     }
 
     fn event(
@@ -62,214 +110,244 @@ impl Gateway {
             .unwrap_or("");
         let reply = Reply { socket, event, ack };
         let outcome = match event {
-            "relay" | "notificar" => self.route(cx, socket, args, event),
-            "identificar" => identify(cx, socket, args),
-            "unirse" => join(cx, socket, args),
-            "salir" => leave(cx, socket, args),
+            "relay" | "notificar" => self.message(cx, reply, args),
+            "identificar" => self.identify(cx, reply, args),
+            "unirse" => join(cx, socket, args).map(|()| Step::Done).map_err(Denial::from),
+            "salir" => leave(cx, socket, args).map(|()| Step::Done).map_err(Denial::from),
             // An unknown event is ignored, unless somebody waits for an answer.
             _ if ack.is_none() => return,
-            _ => Err(Refused::BadData),
+            _ => Err(Code::BadData.into()),
         };
         match outcome {
-            Ok(()) => accept(cx, reply),
-            Err(refused) => {
-                self.counter.stats.refused(event, refused);
-                refuse(cx, reply, refused);
-            }
+            Ok(Step::Done) => reply.accept(cx),
+            Ok(Step::Deferred) => {}
+            Err(denial) => refuse(cx, &self.counter.stats, reply, &denial),
         }
     }
 
     /// Sends a message where its data says.
-    fn route(
+    fn message(
         &mut self,
         cx: &mut Context<'_, Client>,
-        socket: SocketKey,
+        reply: Reply,
         args: &Args<'_>,
-        event: &str,
-    ) -> Result<(), Refused> {
-        let data = data(args, cx.limits())?;
-        let routing = Routing::read(data);
-        let destination = routing.destination(cx.limits())?;
-        let attachments = match args.attachments() {
-            Attachments::List(list) => list,
-            Attachments::TooLarge { .. } => return Err(Refused::TooLarge),
-        };
-        // What is sent on is what came, byte for byte, unless there is something to leave out.
-        let cut;
-        let passed = if args.elements().nth(2).is_some() {
-            cut = format!("[\"{event}\",{data}]");
-            cut.as_bytes()
-        } else {
-            args.raw().as_bytes()
-        };
-        let audience = match &destination {
-            Destination::Sender => None,
-            Destination::Everyone => Some(Audience::all()),
-            Destination::Others => {
-                let own = cx.id(socket).ok_or(Refused::BadData)?;
-                Some(Audience::all().except(Room::Socket(own)))
-            }
-            Destination::Rooms(rooms) => {
-                if rooms.iter().any(|room| matches!(room, Room::Text(_)) && room.is_reserved()) {
-                    return Err(Refused::BadRoom);
+    ) -> Result<Step, Denial> {
+        let delivery = Delivery::read(cx, args, reply.event)?;
+        let hooks = &self.rules.hooks;
+        let hook = if reply.event == "relay" { &hooks.message } else { &hooks.notify };
+        if let Some(hook) = hook {
+            let asked = Message {
+                who: who(cx, reply.socket).ok_or(Code::BadData)?,
+                data: delivery.data,
+                destination: &delivery.destination,
+                attachments: delivery.attachments,
+            };
+            match hook(&asked) {
+                Verdict::Allow(()) => {}
+                Verdict::Refuse(denial) => return Err(denial),
+                Verdict::Later(thought) => {
+                    let command = Command::Message(delivery.keep());
+                    return self.defer(cx, Pending { reply, command }, thought);
                 }
-                Some(Audience::rooms(rooms.clone()))
             }
-        };
-        let sent = match audience {
-            None => cx.emit(socket, passed, attachments, false),
-            Some(audience) => {
-                let packet = Packet::new(passed, attachments);
-                cx.broadcast(socket, Broadcast::new(packet, audience))
-            }
-        };
-        match sent {
-            Ok(()) => {}
-            Err(EmitError::TooLarge) => return Err(Refused::TooLarge),
-            Err(EmitError::TooManyAttachments | EmitError::TooManyAcks) => {
-                return Err(Refused::TooMany);
-            }
-            Err(EmitError::Gone) => return Ok(()),
         }
-        let kind = routing.tipo.filter(|raw| json::kind(raw) == Kind::String).map(json::unescape);
-        self.counter.message(kind.as_deref(), &destination);
-        Ok(())
+        delivery.send(cx, reply.socket)?;
+        self.counter.message(delivery.kind.as_deref(), &delivery.destination);
+        Ok(Step::Done)
+    }
+
+    fn identify(
+        &mut self,
+        cx: &mut Context<'_, Client>,
+        reply: Reply,
+        args: &Args<'_>,
+    ) -> Result<Step, Denial> {
+        let claimed = argument(args).ok_or(Code::BadUser)?;
+        if json::kind(claimed) == Kind::Null {
+            return Err(Code::BadUser.into());
+        }
+        if claimed.len() > cx.limits().user_bytes_max {
+            return Err(Code::TooLarge.into());
+        }
+        if let Some(hook) = &self.rules.hooks.identify {
+            let who = who(cx, reply.socket).ok_or(Code::BadUser)?;
+            match hook(&Identify { who, claimed }) {
+                Verdict::Allow(()) => {}
+                Verdict::Refuse(denial) => return Err(denial),
+                Verdict::Later(thought) => {
+                    let command = Command::Identify(claimed.into());
+                    return self.defer(cx, Pending { reply, command }, thought);
+                }
+            }
+        }
+        be(cx, reply.socket, claimed)?;
+        Ok(Step::Done)
+    }
+
+    /// Lets the program think about an event.
+    fn defer(
+        &mut self,
+        cx: &mut Context<'_, Client>,
+        pending: Pending,
+        thought: Thought<(), Denial>,
+    ) -> Result<Step, Denial> {
+        let socket = pending.reply.socket;
+        let (background, slot) = self.slot().ok_or(Code::Unavailable)?;
+        let ticket = cx.defer(socket, 0, pending.command.bytes()).ok_or(Code::Unavailable)?;
+        if let Some(client) = cx.data_mut(socket) {
+            client.set_pending(pending);
+        }
+        let stats = self.counter.stats.clone();
+        think(&background, slot, ticket, async move {
+            let decided = caught(thought).await;
+            Outcome::Resumed(Box::new(move |cx| {
+                let decided = or_panic(decided);
+                resume(cx, &stats, socket, decided);
+            }))
+        });
+        Ok(Step::Deferred)
+    }
+
+    /// A place for a future of the program.
+    fn slot(&self) -> Option<(Arc<dyn Background>, Slot)> {
+        let background = self.background.clone()?;
+        self.thoughts.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot(self.thoughts.clone());
+        if self.thoughts.load(Ordering::Relaxed) > self.rules.thoughts_max {
+            self.counter.stats.thoughts_refused.add(1);
+            return None;
+        }
+        Some((background, slot))
+    }
+
+    fn connected(&mut self, cx: &mut Context<'_, Client>, key: SocketKey) {
+        self.counter.stats.connections.add(1);
+        let Some(hook) = &self.rules.hooks.connection else { return };
+        let auth = cx.data_mut(key).and_then(Client::take_auth);
+        let Some(id) = cx.id(key) else { return };
+        hook(&mut Socket { cx, key, id, auth });
     }
 }
 
 impl Application for Gateway {
     type Data = Client;
 
-    fn authorize(&mut self, _request: &ConnectRequest<'_>) -> Decision<Client> {
-        Decision::Admit(Client::default())
+    fn authorize(&mut self, request: &ConnectRequest<'_>) -> Decision<Client> {
+        if request.namespace != &*self.rules.namespace {
+            return Decision::Admit(Client::default());
+        }
+        let hooks = &self.rules.hooks;
+        let auth = hooks.connection.as_ref().and(request.auth).map(Box::from);
+        let Some(hook) = &hooks.authorize else {
+            return Decision::Admit(Client::new(auth, Admission::new()));
+        };
+        let handshake = Cow::Borrowed(&request.handshake);
+        let asked = Authorize { handshake: Handshake { handshake, auth: request.auth } };
+        match hook(&asked) {
+            Verdict::Allow(admission) => Decision::Admit(Client::new(auth, admission)),
+            Verdict::Refuse(refusal) => Decision::Refuse(refusal),
+            Verdict::Later(thought) => {
+                let Some((background, slot)) = self.slot() else {
+                    return Decision::Refuse(Refusal::new("Server busy"));
+                };
+                think(&background, slot, request.ticket, async move {
+                    match caught(thought).await {
+                        Ok(Ok(admission)) => Outcome::Decided(Ok(Client::new(auth, admission))),
+                        Ok(Err(refusal)) => Outcome::Decided(Err(refusal)),
+                        Err(_) => Outcome::Panicked,
+                    }
+                });
+                Decision::Later
+            }
+        }
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Client>, happening: Happening<'_>) {
         match happening {
-            Happening::Connected(socket) => {
-                if cx.namespace(socket) == RELAY {
-                    self.counter.stats.connections.add(1);
-                }
-            }
-            // In `/` everything is ignored.
-            Happening::Event { socket, args, ack } if cx.namespace(socket) == RELAY => {
+            Happening::Connected(socket) if self.is_ours(cx, socket) => self.connected(cx, socket),
+            Happening::Event { socket, args, ack } if self.is_ours(cx, socket) => {
                 self.event(cx, socket, &args, ack);
             }
-            Happening::Event { .. }
-            | Happening::Acknowledged { .. }
-            | Happening::Overdue { .. }
-            | Happening::Message { .. } => {}
-            Happening::Disconnected { socket, .. } => {
-                if cx.namespace(socket) == RELAY {
-                    self.counter.stats.connections.sub(1);
+            Happening::Overdue { socket, .. } => {
+                let pending = cx.data_mut(socket).and_then(Client::take_pending);
+                if let Some(Pending { reply, .. }) = pending {
+                    refuse(cx, &self.counter.stats, reply, &Code::Unavailable.into());
                 }
             }
+            Happening::Disconnected { socket, reason } if self.is_ours(cx, socket) => {
+                self.counter.stats.connections.sub(1);
+                if let Some(hook) = &self.rules.hooks.disconnected
+                    && let Some(who) = who(cx, socket)
+                {
+                    hook(&Disconnected { who, reason });
+                }
+            }
+            // In all other namespaces everything is ignored.
+            Happening::Connected(_)
+            | Happening::Event { .. }
+            | Happening::Disconnected { .. }
+            | Happening::Acknowledged { .. }
+            | Happening::Message { .. } => {}
         }
     }
+}
+
+/// Works on a decision in the background, and tells the shard.
+fn think(
+    background: &Arc<dyn Background>,
+    slot: Slot,
+    ticket: Ticket,
+    thought: impl Future<Output = Outcome> + Send + 'static,
+) {
+    let told = background.clone();
+    let work: Work = Box::pin(async move {
+        let outcome = thought.await;
+        drop(slot);
+        told.tell(ticket, outcome);
+    });
+    background.spawn(work);
+}
+
+/// Goes on with an event that the program thought about.
+fn resume(
+    cx: &mut Context<'_, Client>,
+    stats: &GatewayStats,
+    socket: SocketKey,
+    decided: Result<(), Denial>,
+) {
+    let pending = cx.data_mut(socket).and_then(Client::take_pending);
+    let Some(Pending { reply, command }) = pending else { return };
+    let done = decided.and_then(|()| match command {
+        Command::Identify(usuario) => be(cx, socket, &usuario).map_err(Denial::from),
+        Command::Message(kept) => {
+            kept.send(cx, socket)?;
+            stats.late_message(kept.kind.as_deref(), &kept.destination);
+            Ok(())
+        }
+    });
+    match done {
+        Ok(()) => reply.accept(cx),
+        Err(denial) => refuse(cx, stats, reply, &denial),
+    }
+}
+
+fn refuse(cx: &mut Context<'_, Client>, stats: &GatewayStats, reply: Reply, denial: &Denial) {
+    stats.refused(reply.event, denial.code);
+    reply.refuse(cx, denial);
+}
+
+/// What hooks are told of a client.
+fn who<'a>(cx: &'a Context<'_, Client>, socket: SocketKey) -> Option<Who<'a>> {
+    let client = cx.data(socket)?;
+    Some(Who {
+        id: cx.id(socket)?,
+        address: cx.handshake(socket).map(|it| it.address),
+        usuario: client.usuario.as_deref(),
+        state: client.state(),
+    })
 }
 
 /// A number is no word, whatever its digits.
-fn is_text(name: &relay_socketio::packet::EventName<'_>, word: &str) -> bool {
-    matches!(name, relay_socketio::packet::EventName::Text(_)) && name.is(word)
-}
-
-fn argument<'a>(args: &Args<'a>) -> Option<&'a str> {
-    args.elements().nth(1)
-}
-
-fn identify(
-    cx: &mut Context<'_, Client>,
-    socket: SocketKey,
-    args: &Args<'_>,
-) -> Result<(), Refused> {
-    let usuario = argument(args).ok_or(Refused::BadUser)?;
-    if json::kind(usuario) == Kind::Null {
-        return Err(Refused::BadUser);
-    }
-    if usuario.len() > cx.limits().user_bytes_max {
-        return Err(Refused::TooLarge);
-    }
-    let before = cx.data_mut(socket).and_then(|client| client.usuario.replace(usuario.into()));
-    if let Some(room) = before.as_deref().and_then(|usuario| user_room(cx, usuario)) {
-        cx.leave(socket, &room);
-    }
-    if let Some(room) = user_room(cx, usuario) {
-        joined(cx.join(socket, &room))?;
-    }
-    Ok(())
-}
-
-/// The room that a user's sockets share: only strings and numbers can be looked up, and only if
-/// they fit a room's name.
-fn user_room(cx: &Context<'_, Client>, usuario: &str) -> Option<Room> {
-    let mut name = USER_ROOM.to_vec();
-    match json::kind(usuario) {
-        Kind::String => {
-            name.push(b's');
-            name.extend_from_slice(&json::unescape(usuario));
-        }
-        Kind::Number => {
-            name.push(b'n');
-            name.extend_from_slice(&json::number(usuario).to_bits().to_be_bytes());
-        }
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => return None,
-    }
-    // Longer than a socket's id, so that no user's name can look like one.
-    name.push(b'~');
-    let fits = name.len() <= cx.limits().room_name_bytes_max;
-    fits.then(|| Room::Text(name.into()))
-}
-
-fn join(cx: &mut Context<'_, Client>, socket: SocketKey, args: &Args<'_>) -> Result<(), Refused> {
-    let rooms = rooms(argument(args).ok_or(Refused::BadRoom)?, cx.limits())?;
-    if rooms.iter().any(Room::is_reserved) {
-        return Err(Refused::BadRoom);
-    }
-    rooms.iter().try_for_each(|room| joined(cx.join(socket, room)))
-}
-
-fn joined(outcome: Result<(), JoinError>) -> Result<(), Refused> {
-    match outcome {
-        Ok(()) | Err(JoinError::Gone) => Ok(()),
-        Err(JoinError::TooManyRooms) => Err(Refused::TooMany),
-        Err(JoinError::NameTooLong) => Err(Refused::TooLarge),
-    }
-}
-
-fn leave(cx: &mut Context<'_, Client>, socket: SocketKey, args: &Args<'_>) -> Result<(), Refused> {
-    let rooms = rooms(argument(args).ok_or(Refused::BadRoom)?, cx.limits())?;
-    if rooms.iter().any(Room::is_reserved) {
-        return Err(Refused::BadRoom);
-    }
-    for room in &rooms {
-        cx.leave(socket, room);
-    }
-    Ok(())
-}
-
-const NO_ATTACHMENTS: &[Bytes] = &[];
-
-fn accept(cx: &mut Context<'_, Client>, reply: Reply<'_>) {
-    if let Some(ack) = reply.ack {
-        // The socket may have gone meanwhile: then nobody waits.
-        let _ = cx.acknowledge(reply.socket, ack, b"[true]", NO_ATTACHMENTS);
-    }
-}
-
-/// Tells the client: by its acknowledgement if it wants one, else by the event `relay:error`.
-fn refuse(cx: &mut Context<'_, Client>, reply: Reply<'_>, refused: Refused) {
-    let (code, message) = (refused.code(), refused.message());
-    let _ = match reply.ack {
-        Some(ack) => {
-            let args = format!(r#"[false,{{"code":"{code}","message":"{message}"}}]"#);
-            cx.acknowledge(reply.socket, ack, args.as_bytes(), NO_ATTACHMENTS)
-        }
-        None => {
-            let event = reply.event;
-            let args = format!(
-                r#"["relay:error",{{"event":"{event}","code":"{code}","message":"{message}"}}]"#
-            );
-            cx.emit(reply.socket, args.as_bytes(), NO_ATTACHMENTS, false)
-        }
-    };
+fn is_text(name: &EventName<'_>, word: &str) -> bool {
+    matches!(name, EventName::Text(_)) && name.is(word)
 }

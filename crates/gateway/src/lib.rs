@@ -1,11 +1,31 @@
 //! Relay's rules: who a client is, which rooms it is in, and where `relay` and `notificar` go.
 //!
 //! The wire words (`yo`, `ustedes`, `nosotros`, `room`, `identificar`…) live here alone. Messages
-//! pass byte for byte: they are read to be routed, never rebuilt.
+//! pass byte for byte: they are read to be routed, never rebuilt. An embedding program is asked and
+//! told by [`Hooks`]; where its futures run is behind the port [`Background`].
 
+mod client;
 mod command;
+mod denial;
+mod event;
 mod gateway;
+mod handshake;
+mod hooks;
+mod later;
+mod message;
 mod metrics;
+mod rooms;
+mod socket;
+mod user;
 
-pub use gateway::{Gateway, NAMESPACES};
+pub use client::Client;
+pub use command::Destination;
+pub use denial::{Code, Denial};
+pub use event::{Event, EventError};
+pub use gateway::{Gateway, NAMESPACES, Rules};
+pub use handshake::Handshake;
+pub use hooks::{Admission, Authorize, Disconnected, Hooks, Identify, Message, Thought, Verdict};
+pub use later::{Background, Outcome, Resume, Work};
 pub use metrics::{GatewayStats, MessageCount, RefusalCount, TypeNames};
+pub use socket::Socket;
+pub use user::User;

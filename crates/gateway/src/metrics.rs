@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_hub::stats::Cell;
 
-use crate::command::{Destination, Refused};
+use crate::command::Destination;
+use crate::denial::Code;
 
 /// What is counted for messages without a `tipo`.
 const NO_TYPE: &str = "sin-tipo";
@@ -71,7 +72,9 @@ pub struct RefusalCount {
 pub struct GatewayStats {
     types: Arc<TypeNames>,
     messages: Vec<[Cell; 4]>,
-    refused: [[Cell; 5]; 6],
+    refused: [[Cell; Code::ALL.len()]; EVENTS.len()],
+    /// Decisions of the program that could not be asked for, since too many were under way.
+    pub thoughts_refused: Cell,
     /// Gauge: sockets in `/relay`.
     pub connections: Cell,
 }
@@ -83,15 +86,36 @@ impl GatewayStats {
         Arc::new(Self {
             messages: (0..types.names_max + 2).map(|_| Default::default()).collect(),
             refused: Default::default(),
+            thoughts_refused: Cell::default(),
             connections: Cell::default(),
             types: types.clone(),
         })
     }
 
-    pub(crate) fn refused(&self, event: &str, refused: Refused) {
+    pub(crate) fn refused(&self, event: &str, code: Code) {
         let event = EVENTS.iter().position(|it| *it == event).unwrap_or(EVENTS.len() - 1);
-        let code = Refused::ALL.iter().position(|it| *it == refused).unwrap_or(0);
-        self.refused[event][code].add(1);
+        self.refused[event][code.index()].add(1);
+    }
+
+    /// Counts an accepted message that was thought about.
+    pub(crate) fn late_message(&self, kind: Option<&[u8]>, destination: &Destination) {
+        let place = match label(kind, &self.types) {
+            Label::Known(place) => place,
+            Label::Named(name) => self.types.place(name),
+        };
+        self.message(place, destination);
+    }
+
+    fn message(&self, place: usize, destination: &Destination) {
+        let column = match destination {
+            Destination::Sender => 0,
+            Destination::Others => 1,
+            Destination::Everyone => 2,
+            Destination::Rooms(_) => 3,
+        };
+        if let Some(cells) = self.messages.get(place) {
+            cells[column].add(1);
+        }
     }
 
     /// All series that were ever counted.
@@ -122,7 +146,7 @@ impl GatewayStats {
     pub fn refusals(&self) -> Vec<RefusalCount> {
         let mut counts = Vec::new();
         for (event, cells) in EVENTS.into_iter().zip(&self.refused) {
-            for (code, cell) in Refused::ALL.into_iter().map(Refused::code).zip(cells) {
+            for (code, cell) in Code::ALL.into_iter().map(Code::as_str).zip(cells) {
                 if cell.get() > 0 {
                     counts.push(RefusalCount { event, code, count: cell.get() });
                 }
@@ -146,19 +170,9 @@ impl Counter {
 
     /// Counts an accepted message; `kind` is its `tipo` if that is a string.
     pub(crate) fn message(&mut self, kind: Option<&[u8]>, destination: &Destination) {
-        let place = match kind {
-            None | Some([]) => 0,
-            // A label is UTF-8: lone surrogates have none.
-            Some(name)
-                if name.len() > self.stats.types.name_bytes_max
-                    || std::str::from_utf8(name).is_err() =>
-            {
-                1
-            }
-            // A literal `otro` or `sin-tipo` from a client shares those series.
-            Some(name) if name == OTHER.as_bytes() => 1,
-            Some(name) if name == NO_TYPE.as_bytes() => 0,
-            Some(name) => match self.seen.get(name) {
+        let place = match label(kind, &self.stats.types) {
+            Label::Known(place) => place,
+            Label::Named(name) => match self.seen.get(name) {
                 Some(&place) => place,
                 None => {
                     let place = self.stats.types.place(name);
@@ -169,15 +183,29 @@ impl Counter {
                 }
             },
         };
-        let column = match destination {
-            Destination::Sender => 0,
-            Destination::Others => 1,
-            Destination::Everyone => 2,
-            Destination::Rooms(_) => 3,
-        };
-        if let Some(cells) = self.stats.messages.get(place) {
-            cells[column].add(1);
+        self.stats.message(place, destination);
+    }
+}
+
+/// The value of the label `type`.
+enum Label<'a> {
+    /// Its place.
+    Known(usize),
+    /// Its name: somebody must look.
+    Named(&'a [u8]),
+}
+
+fn label<'a>(kind: Option<&'a [u8]>, types: &TypeNames) -> Label<'a> {
+    match kind {
+        None | Some([]) => Label::Known(0),
+        // A label is UTF-8: lone surrogates have none.
+        Some(name) if name.len() > types.name_bytes_max || std::str::from_utf8(name).is_err() => {
+            Label::Known(1)
         }
+        // A literal `otro` or `sin-tipo` from a client shares those series.
+        Some(name) if name == OTHER.as_bytes() => Label::Known(1),
+        Some(name) if name == NO_TYPE.as_bytes() => Label::Known(0),
+        Some(name) => Label::Named(name),
     }
 }
 

@@ -44,21 +44,30 @@ impl Handshake {
 pub struct Head {
     /// What stands behind the `?`, as sent.
     pub query: Box<str>,
-    /// Names of header fields in small letters, and their values; in the order in which they came.
-    pub fields: Box<[(Box<str>, Box<[u8]>)]>,
+    /// Its header fields, in the order in which they came.
+    pub fields: Box<[Field]>,
+}
+
+/// A header field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Field {
+    /// Its name; letters of either case are the same.
+    pub name: Box<str>,
+    /// Its value: any bytes.
+    pub value: Box<[u8]>,
 }
 
 impl Head {
     /// The value of the first header field of this name, whatever the case of its letters.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        let its = self.fields.iter().find(|(its, _)| its.eq_ignore_ascii_case(name));
-        its.map(|(_, value)| &**value)
+        let its = self.fields.iter().find(|its| its.name.eq_ignore_ascii_case(name));
+        its.map(|its| &*its.value)
     }
 
     /// Its weight in the memory budget.
     fn bytes(&self) -> usize {
-        let fields = self.fields.iter().map(|(name, value)| name.len() + value.len() + 64);
+        let fields = self.fields.iter().map(|it| it.name.len() + it.value.len() + 64);
         self.query.len() + fields.sum::<usize>() + size_of::<Self>()
     }
 }

@@ -41,8 +41,8 @@ mod slots;
 pub mod stats;
 
 pub use application::{
-    Answer, Answers, Application, ConnectRequest, Decision, Handshake, Happening, Head, Layer,
-    Message, Refusal, SocketKey, Ticket,
+    Answer, Answers, Application, ConnectRequest, Decision, Field, Handshake, Happening, Head,
+    Layer, Message, Refusal, SocketKey, Ticket,
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
 pub use cluster::{Alone, Cluster};

@@ -29,6 +29,11 @@ const GATEWAY: &[Definition] = &[
         "Events refused, by event and by the code that the client was told.",
         Value::Labelled(refusals),
     ),
+    counter(
+        "relay_hooks_refused_total",
+        "Events and CONNECTs refused because too many decisions of the embedding program were under way.",
+        Value::Instance(|it| it.gateways.iter().map(|it| it.thoughts_refused.get()).sum()),
+    ),
 ];
 
 const HUB: &[Definition] = &[
