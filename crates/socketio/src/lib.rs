@@ -29,3 +29,4 @@ mod reassembly;
 pub use decoder::{DecodeError, Decoder, DecoderLimits, Fault, Role};
 pub use packet::{Args, Attachments, Body, EventName, Packet, PacketType};
 pub use parser::Parser;
+pub use placeholder::are_valid as placeholders_are_valid;

@@ -20,7 +20,7 @@ struct Level {
 /// counts, and escaped keys count as what they mean, as `JSON.parse` has it. Missing, repeated
 /// and reordered indices are legal. An index that refers to nothing would be a type confusion in
 /// every receiver.
-pub(crate) fn are_valid(checked: &str, attachments: usize) -> bool {
+pub fn are_valid(checked: &str, attachments: usize) -> bool {
     let bytes = checked.as_bytes();
     let mut levels: Vec<Level> = Vec::new();
     let mut at = 0;

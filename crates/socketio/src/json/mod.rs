@@ -19,7 +19,7 @@ mod string;
 mod walk;
 
 pub use check::{Checked, JsonError, JsonErrorKind, check};
-pub use string::{string_is, unescape, write_string, write_string_wtf8};
+pub use string::{replace_surrogates, string_is, unescape, write_string, write_string_wtf8};
 pub use walk::{Elements, Members, elements, members};
 
 pub(crate) use scan::{is_space, skip_space, skip_string, skip_value};

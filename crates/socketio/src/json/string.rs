@@ -86,6 +86,18 @@ pub fn write_string_wtf8(out: &mut Vec<u8>, wtf8: &[u8]) {
     out.push(b'"');
 }
 
+/// Makes UTF-8 of WTF-8. A lone surrogate is as long as the U+FFFD that takes its place.
+pub fn replace_surrogates(wtf8: &mut [u8]) {
+    let mut rest = wtf8;
+    while let Some(at) = rest.iter().position(|byte| *byte == 0xed) {
+        rest = &mut rest[at..];
+        if let [lead, second @ 0xa0..=0xbf, third, ..] = rest {
+            (*lead, *second, *third) = (0xef, 0xbf, 0xbd);
+        }
+        rest = &mut rest[1..];
+    }
+}
+
 /// What is between the quotes; tolerates that they are missing.
 fn contents(raw_string: &str) -> &[u8] {
     let bytes = raw_string.as_bytes();

@@ -331,21 +331,9 @@ fn write_string(out: &mut Vec<u8>, raw: &str) {
     match json::unescape(raw) {
         Cow::Borrowed(contents) => write_str(out, contents),
         Cow::Owned(mut contents) => {
-            replace_surrogates(&mut contents);
+            json::replace_surrogates(&mut contents);
             write_str(out, &contents);
         }
-    }
-}
-
-/// Makes UTF-8 of WTF-8. A lone surrogate is as long as the U+FFFD that takes its place.
-fn replace_surrogates(wtf8: &mut [u8]) {
-    let mut rest = wtf8;
-    while let Some(at) = rest.iter().position(|byte| *byte == 0xed) {
-        rest = &mut rest[at..];
-        if let [lead, second @ 0xa0..=0xbf, third, ..] = rest {
-            (*lead, *second, *third) = (0xef, 0xbf, 0xbd);
-        }
-        rest = &mut rest[1..];
     }
 }
 

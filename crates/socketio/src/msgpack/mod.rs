@@ -63,6 +63,7 @@ pub use encode::{
     TooLarge, write_ack, write_connect, write_connect_error, write_disconnect, write_event,
     write_value,
 };
+pub use number::write_javascript;
 pub use read::{Reader, Token};
 pub use value::{Value, read_value};
 pub use write::{write_array_header, write_bin, write_map_header, write_number, write_str};

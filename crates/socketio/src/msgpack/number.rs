@@ -2,7 +2,7 @@
 
 /// Appends a double as `String(value)` spells it: `-0` without its sign, and words for what is
 /// not finite, which are no JSON.
-pub(super) fn write_javascript(out: &mut Vec<u8>, value: f64) {
+pub fn write_javascript(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(ryu_js::Buffer::new().format(value).as_bytes());
 }
 
