@@ -42,6 +42,7 @@ const PLACES: &[Place] = &[
     place("relay-server", &["relay-hub", "relay-engineio", "relay-websocket"], true),
     // Its tests speak with it in frames.
     place("relay-gateway", &["relay-hub", "relay-socketio", "relay-websocket"], false),
+    place("relay-redis", &["relay-hub", "relay-socketio"], true),
     // It wires. Its example shows the bare codec.
     place("relay", &["relay-gateway", "relay-hub", "relay-server", "relay-websocket"], true),
     // It measures servers from outside, ours like any other.

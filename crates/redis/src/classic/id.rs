@@ -1,0 +1,86 @@
+//! Ids of this dialect: ours, and those that peers made.
+
+/// Characters of an id of an instance or a request.
+pub(super) const SHORT_ID_CHARS: usize = 6;
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// An id of ours: six characters of `A-Za-z0-9-_`. There is one per namespace for the instance,
+/// by which it knows its own messages again, and one per request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ShortId([u8; SHORT_ID_CHARS]);
+
+impl ShortId {
+    /// An id of 36 of these 48 random bits.
+    #[must_use]
+    pub fn new(random: [u8; SHORT_ID_CHARS]) -> Self {
+        Self(random.map(|byte| ALPHABET[usize::from(byte & 63)]))
+    }
+
+    /// The id whose text this is, if it has the shape of one.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let characters: [u8; SHORT_ID_CHARS] = text.try_into().ok()?;
+        characters.iter().all(|c| ALPHABET.contains(c)).then_some(Self(characters))
+    }
+
+    /// The text, which is ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; SHORT_ID_CHARS] {
+        &self.0
+    }
+
+    /// The same as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// How a peer spells its requests, and wants their answers spelt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spelling {
+    /// `requestId`: adapters from 6.0 on, for Socket.IO 3 and 4.
+    Current,
+    /// `requestid`: adapters 5.x, for Socket.IO 2, whose types have other numbers.
+    Version5,
+}
+
+/// The id that a peer gave its request, which the answers must repeat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerRequestId {
+    /// Its contents, as WTF-8.
+    pub(super) text: Box<[u8]>,
+    pub(super) spelling: Spelling,
+}
+
+impl PeerRequestId {
+    /// The contents, as WTF-8.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// How the peer spells.
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ShortId;
+
+    #[test]
+    fn random_bytes_become_characters_that_are_read_again() {
+        for random in [[0; 6], [255; 6], [1, 63, 64, 128, 200, 7]] {
+            let id = ShortId::new(random);
+            assert_eq!(ShortId::parse(id.as_bytes()), Some(id));
+            assert_eq!(id.as_str().len(), 6);
+        }
+        for text in ["", "abcde", "abcdefg", "abcde#", "abcd\u{e9}"] {
+            assert_eq!(ShortId::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The dialect of `@socket.io/redis-adapter` 8 (`createAdapter`), sans-IO: which channels there
+//! are, what the messages on them mean, and how ours are written.
+//!
+//! Owns the names of channels, every message of that adapter in both directions, and the forms of
+//! its older versions as far as they still arrive. Does not own connections to Redis, whose answer
+//! is awaited for how long, nor what an instance does with a message.
+//!
+//! # What a peer must never get
+//! A Node server decodes broadcasts without a safety net: bytes that are no msgpack, or of another
+//! shape, end its process or leave it deaf. So whatever is written here is an array of three whose
+//! options always hold `rooms`, `except` and `flags`; requests and answers are JSON text that
+//! begins with `{`, or a msgpack map; what is optional is left out rather than null; a packet has
+//! type 2 with its binaries inline, at most [`ATTACHMENTS_MAX`] of them. What cannot be written so
+//! is refused ([`Refused`]) before a byte of it leaves.
+//!
+//! # What a peer may send
+//! Anything. What is no message is [`Garbage`]: counted by whoever receives, never fatal. A
+//! request that is understood as far as its id but cannot be carried out is still a request,
+//! [`PeerRequestBody::Unusable`]: its sender waits for one answer of every instance.
+
+mod answer;
+mod broadcast;
+mod channels;
+mod document;
+mod event;
+mod garbage;
+mod id;
+mod options;
+mod request;
+mod response;
+mod rooms;
+
+pub use answer::{Answer, SocketFacts, write_ack, write_answer};
+pub use broadcast::{Heard, PeerBroadcast, decode_broadcast, write_broadcast};
+pub use channels::{Channels, DEFAULT_PREFIX, glob_escaped};
+pub use document::DecodeLimits;
+pub use event::{ATTACHMENTS_MAX, Refused};
+pub use garbage::Garbage;
+pub use id::{PeerRequestId, ShortId, Spelling};
+pub use options::Flags;
+pub use request::{
+    AnswerKind, Change, OwnRequest, PeerRequest, PeerRequestBody, decode_request,
+    write_broadcast_with_ack, write_request,
+};
+pub use response::{AckValue, PeerResponse, PeerResponseBody, RemoteSocket, decode_response};

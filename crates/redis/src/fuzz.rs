@@ -1,0 +1,233 @@
+//! The body of a fuzz target: it takes any bytes and panics when an invariant does not hold.
+//!
+//! A fuzzer calls it directly; the crate's tests run it over a bounded number of inputs.
+
+mod notepack;
+
+use notepack::Node;
+use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
+use relay_socketio::json;
+
+use crate::classic::{
+    ATTACHMENTS_MAX, Answer, Change, DecodeLimits, Heard, OwnRequest, PeerRequestBody,
+    PeerResponseBody, Refused, ShortId, decode_broadcast, decode_request, decode_response,
+    write_ack, write_answer, write_broadcast, write_broadcast_with_ack, write_request,
+};
+
+/// Inputs beyond this are cut.
+const INPUT_BYTES_MAX: usize = 4_096;
+/// More than any input can need.
+const WRITTEN_BYTES_MAX: usize = 1 << 16;
+const LIMITS: DecodeLimits = DecodeLimits {
+    message_bytes_max: WRITTEN_BYTES_MAX,
+    depth_max: 32,
+    attachments_max: ATTACHMENTS_MAX,
+    rooms_max: 64,
+};
+const NAMESPACE: &str = "/";
+
+fn own() -> ShortId {
+    ShortId::new([1; 6])
+}
+
+/// The dialect of the classic adapter. Whatever arrives, nothing breaks; whatever is written, be it
+/// made of what arrived, a Node server takes it, and it means the same when it is read again.
+///
+/// `data` is a byte for the channel, then a message as it comes from Redis; or, for a byte of 3,
+/// the JSON of an event to be sent, as text.
+pub fn classic(data: &[u8]) {
+    let Some((channel, message)) = data.split_first() else { return };
+    let message = &message[..message.len().min(INPUT_BYTES_MAX)];
+    match channel & 3 {
+        0 => hear(message),
+        1 => be_asked(message),
+        2 => be_answered(message),
+        _ => send(message),
+    }
+}
+
+fn hear(message: &[u8]) {
+    if let Ok(Heard::Broadcast(_)) = decode_broadcast(message, &own(), NAMESPACE, LIMITS) {
+        check_sent(&resent(message));
+    }
+}
+
+/// Sends a broadcast both ways and reads it as a peer would. False if it was refused.
+fn check_sent(broadcast: &Broadcast) -> bool {
+    let mut out = vec![7];
+    let written = write_broadcast(&mut out, &own(), NAMESPACE, broadcast, WRITTEN_BYTES_MAX);
+    if let Err(refused) = written {
+        assert_eq!((out.as_slice(), refused == Refused::TooLarge), ([7].as_slice(), false));
+        return false;
+    }
+    check_node_takes_broadcast(&out[1..]);
+    let again = resent(&out[1..]);
+    // A member `__proto__` and infinity do not come back; what does, stays.
+    let mut second = Vec::new();
+    write_broadcast(&mut second, &own(), NAMESPACE, &again, WRITTEN_BYTES_MAX).expect("again");
+    assert_eq!(resent(&second), again);
+    assert_eq!(decode_broadcast(&out[1..], &own(), NAMESPACE, LIMITS), Ok(Heard::Own));
+
+    let mut request = Vec::new();
+    let ids = (&own(), &ShortId::new([3; 6]));
+    write_broadcast_with_ack(&mut request, ids, NAMESPACE, broadcast, 500, WRITTEN_BYTES_MAX)
+        .expect("what can be sent without acknowledgement");
+    check_node_takes_request(&request);
+    let asked = decode_request(&request, LIMITS).expect("what is written").body;
+    let PeerRequestBody::Broadcast { packet, audience, .. } = asked else { panic!("{asked:?}") };
+    assert_eq!(packet, again.packet);
+    if spellable(&again.audience.rooms) && spellable(&again.audience.except) {
+        assert_eq!(audience, Some(again.audience));
+    }
+    true
+}
+
+/// What a peer would make of a message of ours, if it sent the same on.
+fn resent(message: &[u8]) -> Broadcast {
+    let heard = decode_broadcast(message, &ShortId::new([2; 6]), NAMESPACE, LIMITS);
+    let Ok(Heard::Broadcast(it)) = heard else { panic!("{heard:?} of {message:02x?}") };
+    Broadcast { volatile: it.flags.volatile, ..Broadcast::new(it.packet, it.audience) }
+}
+
+/// What a Node server does with a broadcast, where it has no net.
+fn check_node_takes_broadcast(bytes: &[u8]) {
+    let Some(Node::List(parts)) = Node::decode(bytes) else { panic!("no msgpack: {bytes:02x?}") };
+    let [Node::Text(_), packet, options] = parts.as_slice() else { panic!("{parts:?}") };
+    check_packet(packet);
+    check_options(options);
+}
+
+fn check_packet(packet: &Node) {
+    assert_eq!(packet.member("type"), Some(&Node::Number(2.0)));
+    assert_eq!(packet.member("nsp"), Some(&Node::Text(NAMESPACE.to_owned())));
+    assert_eq!(packet.member("id"), None);
+    let Some(Node::List(data)) = packet.member("data") else { panic!("{packet:?}") };
+    assert!(matches!(data.first(), Some(Node::Text(_) | Node::Number(_))));
+    assert!(packet.binaries() <= ATTACHMENTS_MAX);
+}
+
+fn check_options(options: &Node) {
+    for name in ["rooms", "except"] {
+        let Some(Node::List(rooms)) = options.member(name) else { panic!("{options:?}") };
+        assert!(rooms.iter().all(|it| matches!(it, Node::Text(_) | Node::Number(_))));
+    }
+    let Some(Node::Object(flags)) = options.member("flags") else { panic!("{options:?}") };
+    assert!(flags.iter().all(|(_, it)| matches!(it, Node::Bool(true) | Node::Number(_))));
+}
+
+fn check_node_takes_request(bytes: &[u8]) {
+    let request = Node::decode(bytes).expect("msgpack");
+    for name in ["uid", "requestId"] {
+        assert!(matches!(request.member(name), Some(Node::Text(_))));
+    }
+    assert_eq!(request.member("type"), Some(&Node::Number(7.0)));
+    check_packet(request.member("packet").expect("a packet"));
+    check_options(request.member("opts").expect("options"));
+}
+
+fn be_asked(message: &[u8]) {
+    let Ok(request) = decode_request(message, LIMITS) else { return };
+    let check = |id: &_, answer: &Answer<'_>| {
+        let mut out = Vec::new();
+        write_answer(&mut out, id, answer);
+        check_object(&out);
+    };
+    match request.body {
+        PeerRequestBody::Sockets { id, .. } => check(&id, &Answer::Ids(&["a\"b"])),
+        PeerRequestBody::AllRooms { id } | PeerRequestBody::RoomsOf { id, .. } => {
+            check(&id, &Answer::Rooms(&[Room::text(b"\xed\xa0\x80\""), Room::number(1e300)]));
+        }
+        PeerRequestBody::Custom { id } => check(&id, &Answer::Custom),
+        PeerRequestBody::Fetch { id, .. } => check(&id, &Answer::Sockets(&[])),
+        PeerRequestBody::Unusable { id, answer, .. } => check(&id, &answer.empty()),
+        PeerRequestBody::ServerSideEmit { id, args } => {
+            if let Some(id) = id {
+                check(&id, &Answer::ServerSide(Some(&args)));
+            }
+            let own_request = OwnRequest::ServerSideEmit { id: None, args_json: &args };
+            let mut out = Vec::new();
+            if write_request(&mut out, &own(), &own_request).is_ok() {
+                check_object(&out);
+            }
+        }
+        PeerRequestBody::Broadcast { id, packet, audience, .. } => {
+            let mut out = Vec::new();
+            let args = std::str::from_utf8(&packet.args).expect("text");
+            write_ack(&mut out, &id, Some(args), &packet.attachments, WRITTEN_BYTES_MAX)
+                .expect("what arrived");
+            assert!(matches!(Node::decode(&out), Some(Node::Object(_))));
+            check_sent(&Broadcast::new(packet, audience.unwrap_or_default()));
+        }
+        PeerRequestBody::Change { audience, change, .. } => check_change(&audience, &change),
+        PeerRequestBody::ChangeNobody => {}
+    }
+}
+
+fn check_object(bytes: &[u8]) {
+    assert_eq!(bytes.first(), Some(&b'{'));
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    json::check(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+}
+
+fn check_change(audience: &Audience, change: &Change) {
+    let own_request = match change {
+        Change::Join(rooms) => OwnRequest::Join { audience, rooms },
+        Change::Leave(rooms) => OwnRequest::Leave { audience, rooms },
+        Change::Disconnect { close } => OwnRequest::Disconnect { audience, close: *close },
+    };
+    let mut out = Vec::new();
+    write_request(&mut out, &own(), &own_request).expect("no event");
+    check_object(&out);
+    let again = decode_request(&out, LIMITS).expect("what is written");
+    assert_eq!(again.uid.as_deref(), Some(own().as_str()));
+    let rooms_of = |change: &Change| match change {
+        Change::Join(rooms) | Change::Leave(rooms) => rooms.clone(),
+        Change::Disconnect { .. } => Vec::new(),
+    };
+    if [&audience.rooms, &audience.except, &rooms_of(change)].into_iter().all(|it| spellable(it)) {
+        let (audience, change) = (audience.clone(), change.clone());
+        assert_eq!(again.body, PeerRequestBody::Change { audience, change, confirm: None });
+    }
+}
+
+/// Whether JSON can spell these rooms: infinity is a room in msgpack alone.
+fn spellable(rooms: &[Room]) -> bool {
+    let is_finite = |bits: u64| f64::from_bits(bits).is_finite();
+    rooms.iter().all(|room| !matches!(room, Room::Number(bits) if !is_finite(*bits)))
+}
+
+fn be_answered(message: &[u8]) {
+    let Ok(response) = decode_response(message, LIMITS) else { return };
+    let check = |text: &str| assert!(json::check(text).is_ok(), "{text}");
+    match response.body {
+        PeerResponseBody::Sockets(sockets) => {
+            for socket in sockets {
+                check(&socket.handshake_json);
+                check(&socket.data_json);
+            }
+        }
+        PeerResponseBody::ServerSide(data) => check(data.as_deref().unwrap_or("null")),
+        PeerResponseBody::Ack(Some(value)) => {
+            check(&value.json);
+            assert!(value.attachments.len() <= ATTACHMENTS_MAX);
+        }
+        PeerResponseBody::Ack(None)
+        | PeerResponseBody::ClientCount(_)
+        | PeerResponseBody::Other => {}
+    }
+}
+
+/// Whatever the application emits, as long as it is JSON of a depth that is taken.
+fn send(message: &[u8]) {
+    let text = String::from_utf8_lossy(message);
+    if json::check(&text).is_ok_and(|it| it.depth <= LIMITS.depth_max) {
+        let attachments = [Bytes::from_static(b"one"), Bytes::new()];
+        let rooms = vec![Room::text(message), Room::number(f64::INFINITY), Room::number(1e21)];
+        let packet = Packet::new(text.as_bytes(), &attachments);
+        let audience = Audience { except: rooms.clone(), rooms };
+        let mut broadcast = Broadcast::new(packet, audience);
+        let has_binaries = check_sent(&broadcast);
+        broadcast.packet.attachments = Vec::new();
+        assert!(check_sent(&broadcast) || !has_binaries);
+    }
+}

@@ -1,0 +1,99 @@
+//! Runs the body of the fuzz target over pseudo-random and mutated inputs, the same each time.
+
+use relay_redis::fuzz;
+
+/// A generator with a fixed seed (SplitMix64): a failing input can be found again.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).expect("less than end")
+    }
+
+    fn mutate(&mut self, seed: &[u8], alphabet: &[u8]) -> Vec<u8> {
+        let mut bytes = seed.to_vec();
+        for _ in 0..self.below(4) {
+            let at = self.below(bytes.len() + 1);
+            match self.below(4) {
+                0 if at < bytes.len() => drop(bytes.remove(at)),
+                1 => bytes.insert(at, alphabet[self.below(alphabet.len())]),
+                2 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
+                _ => {
+                    let part = bytes[at..].to_vec();
+                    bytes.extend(part);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn check(channel: u8, seeds: &[Vec<u8>], alphabet: &[u8], rounds: usize) {
+    let mut random = Random(rounds as u64);
+    for round in 0..rounds {
+        let mut input = vec![channel];
+        input.extend(match round % 4 {
+            0 => (0..random.below(64)).map(|_| alphabet[random.below(alphabet.len())]).collect(),
+            _ => {
+                let seed = &seeds[random.below(seeds.len())];
+                random.mutate(seed, alphabet)
+            }
+        });
+        fuzz::classic(&input);
+    }
+}
+
+/// The messages of a golden file.
+fn golden(file: &str) -> Vec<Vec<u8>> {
+    let hex = |line: &str| {
+        let case: serde_json::Value = serde_json::from_str(line).expect("golden line");
+        let digits = case["hex"].as_str().expect("hex").as_bytes().to_vec();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16);
+        digits.chunks(2).map(|pair| byte(pair).expect("hex")).collect()
+    };
+    file.lines().map(hex).collect()
+}
+
+const MSGPACK: &[u8] =
+    b"\x00\x02\x80\x81\x83\x90\x91\x93\xa0\xa1a\xc0\xc1\xc3\xc4\xcb\xcf\xd4\xd7\xff";
+const JSON: &[u8] = br#"{}[]",:\/ue+-.0123456789 trfalsndD_"#;
+
+#[test]
+fn broadcasts_hold_the_invariants() {
+    check(0, &golden(include_str!("golden/broadcasts.jsonl")), MSGPACK, 60_000);
+}
+
+#[test]
+fn requests_hold_the_invariants() {
+    let mut seeds = golden(include_str!("golden/requests.jsonl"));
+    seeds.extend(golden(include_str!("golden/emitted.jsonl")));
+    check(1, &seeds, JSON, 60_000);
+}
+
+#[test]
+fn answers_hold_the_invariants() {
+    check(2, &golden(include_str!("golden/answers.jsonl")), JSON, 40_000);
+}
+
+#[test]
+fn what_is_sent_holds_the_invariants() {
+    let seeds = [
+        r#"["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0,"num":7}]"#,
+        r#"["a",{"b":1,"1":[{"x":0,"0":{}}],"a":{"2":[],"1":""},"b":[1.5,1e400]}]"#,
+        r#"[{"a":{"b":[[],{}]}},"\ud800",-0,12345678901234567890]"#,
+        r#"[5,"\ud800",-0,12345678901234567890,9007199254740993,-9007199254740992,1e21]"#,
+        r#"["connect",1]"#,
+        r#"["a",{"__proto__":{"10":1,"9":2},"4294967295":0,"4294967294":-1}]"#,
+        r#"["a",-32,-33,-128,-129,-32768,-32769,-2147483648,-2147483649,127,128,255,256,65535,65536]"#,
+    ]
+    .map(|seed| seed.as_bytes().to_vec());
+    check(3, &seeds, JSON, 60_000);
+}

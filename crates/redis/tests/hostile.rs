@@ -1,0 +1,226 @@
+//! What arrives from Redis and is no message, or one that must not be taken at its word.
+
+use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
+use relay_redis::classic::{
+    AnswerKind, Change, DecodeLimits, Garbage, Heard, OwnRequest, PeerRequestBody, Refused,
+    ShortId, decode_broadcast, decode_request, decode_response, write_broadcast, write_request,
+};
+use relay_socketio::msgpack::write_value;
+
+const LIMITS: DecodeLimits =
+    DecodeLimits { message_bytes_max: 2_000, depth_max: 8, attachments_max: 10, rooms_max: 3 };
+
+fn own() -> ShortId {
+    ShortId::new([0; 6])
+}
+
+/// The msgpack of a JSON text.
+fn msgpack(json: &str, attachments: &[Bytes]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_value(&mut out, json, attachments, 1 << 20).expect("short");
+    out
+}
+
+fn check_broadcast(json: &str, expected: Result<(), Garbage>) {
+    let heard = decode_broadcast(&msgpack(json, &[]), &own(), "/", LIMITS);
+    let taken = heard.map(|it| assert!(matches!(it, Heard::Broadcast(_)), "{it:?} of {json}"));
+    assert_eq!(taken, expected, "{json}");
+}
+
+#[test]
+fn broadcasts_of_other_shapes_are_garbage() {
+    const OPTS: &str = r#"{"rooms":[],"except":[],"flags":{}}"#;
+    let data = |data: &str| format!(r#"["u",{{"type":2,"data":{data}}},{OPTS}]"#);
+    let opts = |opts: &str| format!(r#"["u",{{"type":2,"data":["x"]}},{opts}]"#);
+    let shape = |part| Err(Garbage::Shape(part));
+    for (json, expected) in [
+        (data(r#"["x"]"#), Ok(())),
+        (data("[5]"), Ok(())),
+        (data("[]"), shape("data")),
+        (data("[null]"), shape("data")),
+        (data("\"x\""), shape("data")),
+        (data(r#"["disconnect"]"#), shape("data")),
+        (data("[[[[[[[[[1]]]]]]]]]"), Err(Garbage::TooDeep)),
+        (opts("{}"), Ok(())),
+        (opts(r#"{"rooms":null,"except":null,"flags":null,"more":[{}]}"#), Ok(())),
+        (opts(r#"{"rooms":5}"#), shape("rooms")),
+        (opts(r#"{"rooms":["a","b","c","d"]}"#), Err(Garbage::TooManyRooms)),
+        (opts(r#"{"flags":[]}"#), shape("flags")),
+        (opts(r#"{"flags":{"volatile":[1,[2]],"timeout":"x","x":{"y":[]}}}"#), Ok(())),
+        (opts("null"), shape("opts")),
+        (opts("[]"), shape("opts")),
+        (r#"["u",{"type":2,"data":["x"]}]"#.to_owned(), shape("message")),
+        (format!(r#"["u",null,{OPTS}]"#), shape("packet")),
+        (format!(r#"["u",{{"type":3,"data":["x"]}},{OPTS}]"#), shape("type")),
+        (format!(r#"["u",{{"data":["x"]}},{OPTS}]"#), shape("type")),
+        (r#"{"type":3,"data":{},"uid":"u","nsp":"/"}"#.to_owned(), shape("message")),
+        ("null".to_owned(), shape("message")),
+    ] {
+        check_broadcast(&json, expected);
+    }
+    for bytes in [&b""[..], b"\xc1", b"[1,2,3]", b"\x93", b"\xdd\xff\xff\xff\xff", b"{}"] {
+        let heard = decode_broadcast(bytes, &own(), "/", LIMITS);
+        assert!(heard.is_err(), "{heard:?} of {bytes:?}");
+    }
+    let mut long = msgpack(&data(r#"["x"]"#), &[]);
+    long.push(0);
+    assert_eq!(decode_broadcast(&long, &own(), "/", LIMITS), Err(Garbage::Encoding));
+    let large = msgpack(&data(&format!("[\"{}\"]", "x".repeat(2_000))), &[]);
+    assert_eq!(decode_broadcast(&large, &own(), "/", LIMITS), Err(Garbage::TooLarge));
+}
+
+/// An event with that many binaries, to everybody.
+fn with_binaries(count: usize) -> Broadcast {
+    let list: Vec<String> =
+        (0..count).map(|at| format!(",{{\"_placeholder\":true,\"num\":{at}}}")).collect();
+    let args = format!("[\"x\"{}]", list.concat());
+    let binaries = vec![Bytes::from_static(b"b"); count];
+    Broadcast::new(Packet::new(args.as_bytes(), &binaries), Audience::all())
+}
+
+#[test]
+fn no_more_binaries_come_in_or_go_out_than_clients_accept() {
+    let data = |count: usize| {
+        let broadcast = with_binaries(count);
+        let args = std::str::from_utf8(&broadcast.packet.args).expect("text");
+        let json = format!(r#"["u",{{"type":2,"data":{args}}},{{"rooms":[]}}]"#);
+        decode_broadcast(&msgpack(&json, &broadcast.packet.attachments), &own(), "/", LIMITS)
+    };
+    assert!(matches!(data(10), Ok(Heard::Broadcast(it)) if it.packet.attachments.len() == 10));
+    assert_eq!(data(11), Err(Garbage::TooManyAttachments));
+
+    let send = |broadcast: &Broadcast| {
+        let mut out = Vec::new();
+        let written = write_broadcast(&mut out, &own(), "/", broadcast, 100_000);
+        assert_eq!(written.is_err(), out.is_empty());
+        written
+    };
+    assert_eq!(send(&with_binaries(10)), Ok(()));
+    assert_eq!(send(&with_binaries(11)), Err(Refused::TooManyAttachments));
+    // One binary that is named eleven times is eleven for whoever receives it.
+    let mut repeated = with_binaries(1);
+    let placeholders = ",{\"_placeholder\":true,\"num\":0}".repeat(11);
+    repeated.packet.args = Bytes::from(format!("[\"x\"{placeholders}]"));
+    assert_eq!(send(&repeated), Err(Refused::TooManyAttachments));
+    repeated.packet.args = Bytes::from_static(b"[\"x\",{\"_placeholder\":true,\"num\":1}]");
+    assert_eq!(send(&repeated), Err(Refused::PlaceholderInvalid));
+}
+
+#[test]
+fn what_would_break_clients_or_peers_is_not_written() {
+    for args in ["[]", "[null]", "{}", "\"x\"", r#"["connect"]"#, r#"["dis\u0063onnect",1]"#, ""] {
+        let packet = Packet::new(args.as_bytes(), &[]);
+        let broadcast = Broadcast::new(packet, Audience::all());
+        let mut out = Vec::new();
+        let written = write_broadcast(&mut out, &own(), "/", &broadcast, 1_000);
+        assert_eq!((written, out.len()), (Err(Refused::NotAnEvent), 0), "{args}");
+    }
+    for args in ["[]", r#"["error",1]"#, r#"["connection",1]"#, r#"["new_namespace"]"#] {
+        let request = OwnRequest::ServerSideEmit { id: None, args_json: args };
+        let mut out = Vec::new();
+        assert_eq!(write_request(&mut out, &own(), &request), Err(Refused::NotAnEvent), "{args}");
+    }
+    let packet = Packet::new(format!("[\"{}\"]", "x".repeat(1_000)).as_bytes(), &[]);
+    let mut out = vec![1];
+    let broadcast = Broadcast::new(packet, Audience::all());
+    let written = write_broadcast(&mut out, &own(), "/", &broadcast, 999);
+    assert_eq!((written, out), (Err(Refused::TooLarge), vec![1]));
+}
+
+/// `None` for what is no request at all; else what it was understood as.
+fn asked(json: &str) -> Option<PeerRequestBody> {
+    let as_text = decode_request(json.as_bytes(), LIMITS);
+    let as_msgpack = decode_request(&msgpack(json, &[]), LIMITS);
+    assert_eq!(as_text, as_msgpack, "{json}");
+    as_text.ok().map(|it| it.body)
+}
+
+#[test]
+fn a_request_that_makes_no_sense_is_still_answered_if_its_sender_waits() {
+    let unusable = |json: &str| match asked(json) {
+        Some(PeerRequestBody::Unusable { id, answer, .. }) if id.as_bytes() == b"r" => answer,
+        other => panic!("{other:?} of {json}"),
+    };
+    for (json, expected) in [
+        (r#"{"requestId":"r","type":0,"rooms":5}"#, AnswerKind::Ids),
+        (r#"{"requestId":"r","type":5}"#, AnswerKind::Sockets),
+        (r#"{"requestId":"r","type":5,"opts":7}"#, AnswerKind::Sockets),
+        (r#"{"requestId":"r","type":6}"#, AnswerKind::ServerSide),
+        (r#"{"requestId":"r","type":6,"data":{}}"#, AnswerKind::ServerSide),
+        (r#"{"requestId":"r","type":7}"#, AnswerKind::ClientCount),
+        (r#"{"requestId":"r","type":7,"packet":{"data":[]},"opts":{}}"#, AnswerKind::ClientCount),
+    ] {
+        assert_eq!(unusable(json), expected, "{json}");
+    }
+    for json in [
+        "{}",
+        r#"{"type":"5","requestId":"r"}"#,
+        r#"{"type":5.5,"requestId":"r"}"#,
+        r#"{"type":10,"requestId":"r"}"#,
+        r#"{"type":5,"opts":{}}"#,
+        r#"{"type":5,"requestId":7,"opts":{}}"#,
+        r#"{"type":6,"data":[]}"#,
+        r#"{"type":2}"#,
+        r#"{"type":2,"opts":5}"#,
+    ] {
+        assert_eq!(asked(json), None, "{json}");
+    }
+}
+
+#[test]
+fn rooms_that_cannot_be_are_nobody_and_never_everybody() {
+    let fetched = |rooms: &str| match asked(&format!(
+        r#"{{"requestId":"r","type":5,"opts":{{"rooms":{rooms}}}}}"#
+    )) {
+        Some(PeerRequestBody::Fetch { audience, .. }) => audience,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fetched("[]"), Some(Audience::all()));
+    assert_eq!(fetched("null"), Some(Audience::all()));
+    assert_eq!(fetched("[null]"), None);
+    assert_eq!(fetched("[true,{}]"), None);
+    assert_eq!(fetched("[null,5]"), Some(Audience::rooms(vec![Room::number(5.0)])));
+    let body = asked(r#"{"type":4,"opts":{"rooms":[null]},"close":true}"#);
+    assert_eq!(body, Some(PeerRequestBody::ChangeNobody));
+    let json = r#"["u",{"type":2,"data":["x"]},{"rooms":[null]}]"#;
+    let heard = decode_broadcast(&msgpack(json, &[]), &own(), "/", LIMITS);
+    assert_eq!(heard, Ok(Heard::Nobody));
+}
+
+#[test]
+fn the_old_forms_that_name_one_socket_are_understood() {
+    let one = |change, with_id| {
+        let audience = Audience::rooms(vec![Room::text(b"S")]);
+        move |body| match body {
+            Some(PeerRequestBody::Change { audience: a, change: c, confirm }) => {
+                assert_eq!((&a, &c, confirm.is_some()), (&audience, &change, with_id));
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let joins = Change::Join(vec![Room::text(b"r")]);
+    one(joins.clone(), true)(asked(r#"{"requestId":"x","type":2,"sid":"S","room":"r"}"#));
+    one(joins, false)(asked(r#"{"type":2,"sid":"S","room":"r"}"#));
+    let leaves = Change::Leave(vec![Room::number(5.0)]);
+    one(leaves, true)(asked(r#"{"requestId":"x","type":3,"sid":"S","room":5}"#));
+    let ends = Change::Disconnect { close: false };
+    one(ends, true)(asked(r#"{"requestId":"x","type":4,"sid":"S"}"#));
+}
+
+#[test]
+fn answers_of_other_shapes_are_garbage() {
+    for json in [
+        "{}",
+        r#"{"requestId":5}"#,
+        r#"{"requestId":"r","type":8}"#,
+        r#"{"requestId":"r","type":8,"clientCount":-1}"#,
+        r#"{"requestId":"r","sockets":[{"rooms":[]}]}"#,
+        r#"{"requestId":"r","sockets":[{"id":"x","rooms":5}]}"#,
+    ] {
+        assert!(decode_response(json.as_bytes(), LIMITS).is_err(), "{json}");
+        assert!(decode_response(&msgpack(json, &[]), LIMITS).is_err(), "{json}");
+    }
+    for bytes in [&b"\xc0"[..], b"[]", b"{", b"", b"\xef\xbb\xbf{}"] {
+        assert!(decode_response(bytes, LIMITS).is_err(), "{bytes:?}");
+    }
+}
