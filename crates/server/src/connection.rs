@@ -56,11 +56,11 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
             return;
         }
     };
-    let (Some(accepted), Ok(stream)) = (accepted.get(), stream.into_std()) else { return };
-    let upgraded = Upgraded { stream, address, leftover, slot };
+    let (Some(accepted), Ok(stream)) = (accepted.take(), stream.into_std()) else { return };
+    let upgraded = Upgraded { stream, leftover, slot };
     match accepted {
-        Accepted::Session => {
-            door.upgraded.borrow_mut().push(upgraded);
+        Accepted::Session(handshake) => {
+            door.upgraded.borrow_mut().push((handshake, upgraded));
             door.shared.mailboxes[door.shard].wake();
         }
         Accepted::Probe(session) => polling::probe(&door.shared, session, upgraded),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use relay_engineio::sid::SessionId;
+use relay_hub::Handshake;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -73,7 +74,6 @@ pub struct ServerStats {
 /// An answered WebSocket handshake.
 pub(crate) struct Upgraded {
     pub(crate) stream: std::net::TcpStream,
-    pub(crate) address: IpAddr,
     /// What the client sent behind its request.
     pub(crate) leftover: Bytes,
     pub(crate) slot: OpenSlot,
@@ -104,7 +104,8 @@ impl Drop for OpenSlot {
 pub(crate) struct Door {
     pub(crate) shared: Arc<Shared>,
     pub(crate) shard: usize,
-    pub(crate) upgraded: RefCell<Vec<Upgraded>>,
+    /// Sessions that begin here.
+    pub(crate) upgraded: RefCell<Vec<(Handshake, Upgraded)>>,
     /// Requests that wait for a session's answer.
     pub(crate) requests: Cell<usize>,
 }
@@ -116,10 +117,9 @@ impl Door {
 }
 
 /// What an answered WebSocket handshake is for.
-#[derive(Clone, Copy)]
 pub(crate) enum Accepted {
     /// A session that begins here.
-    Session,
+    Session(Handshake),
     /// A session that polls, wherever it lives.
     Probe(SessionId),
     /// Nothing: it is closed at once.

@@ -59,6 +59,7 @@
 //! - [`Handle::call`] to emit, join or disconnect from any thread;
 //! - [`Config`] for CORS, the origins of WebSockets, a cookie, who may begin a session, and HTTP of
 //!   one's own beside the protocol;
+//! - [`Keep`] for what applications see of the requests that sessions began with;
 //! - [`HttpHook`] for HTTP that takes its time, and for routers;
 //! - [`Limits`](hub::Limits) for every bound.
 
@@ -76,6 +77,7 @@ mod handle;
 mod hook;
 mod http;
 mod inputs;
+mod keep;
 mod listen;
 mod mailbox;
 mod patient;
@@ -102,6 +104,7 @@ pub use drain::Drain;
 pub use handle::{Busy, Handle};
 pub use hook::{HttpBody, HttpBodyError, HttpHook, PeerAddress};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
+pub use keep::Keep;
 pub use listen::{ListenError, bind};
 pub use relay_engineio::handshake::Enabled;
 
@@ -142,6 +145,8 @@ pub struct Config {
     pub cookie: Option<Cookie>,
     /// Who may begin a session; `None` lets everybody.
     pub allow: Option<AllowRequest>,
+    /// What applications see of the requests that sessions began with.
+    pub keep: Keep,
     /// Whether the client library is served under the path.
     pub serve_client: bool,
     /// Whether large polling answers are compressed for clients that accept it.
@@ -166,6 +171,7 @@ impl Config {
             cors: None,
             cookie: None,
             allow: None,
+            keep: Keep::Nothing,
             serve_client: true,
             compression: true,
             stats: Arc::default(),
@@ -198,6 +204,7 @@ pub(crate) struct Shared {
     pub(crate) cors: Option<Cors>,
     pub(crate) cookie: Option<Cookie>,
     pub(crate) allow: Option<AllowRequest>,
+    pub(crate) keep: Keep,
     pub(crate) serve_client: bool,
     pub(crate) compression: bool,
     /// The number of the next request of a session.
@@ -270,6 +277,7 @@ impl Server {
             cors: config.cors,
             cookie: config.cookie,
             allow: config.allow,
+            keep: config.keep,
             serve_client: config.serve_client,
             compression: config.compression,
             requests: AtomicU64::new(0),

@@ -1,6 +1,5 @@
 //! Long-polling over HTTP: requests carried to the shard that owns the session, and back.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
@@ -63,9 +62,8 @@ impl Asker {
 }
 
 /// Opens a session on this shard and answers with its open packet.
-pub(crate) async fn open(door: &Door, address: IpAddr, headers: &HeaderMap) -> Answer {
+pub(crate) async fn open(door: &Door, handshake: Handshake, headers: &HeaderMap) -> Answer {
     let (answer, opened) = oneshot::channel();
-    let handshake = Handshake::new(address);
     door.shared.mailboxes[door.shard].push_input(Input::Open { handshake, answer });
     let Ok((session, packet)) = opened.await else { return stopped() };
     let mut answer = Asker::new(headers).payload(packet.into());

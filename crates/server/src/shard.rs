@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Token};
-use relay_hub::{Application, Handshake, Hub, Key, Output};
+use relay_hub::{Application, Hub, Key, Output};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
@@ -322,8 +322,8 @@ impl<A: Application> Shard<A> {
 
     fn take_upgraded(&mut self, hub: &mut Hub<A>, now: u64) {
         let upgraded = std::mem::take(&mut *self.door.upgraded.borrow_mut());
-        for upgraded in upgraded {
-            let key = hub.open(now, Handshake::new(upgraded.address));
+        for (handshake, upgraded) in upgraded {
+            let key = hub.open(now, handshake);
             self.attach(hub, now, key, upgraded);
         }
     }

@@ -15,6 +15,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use relay_engineio::handshake::{self, HandshakeError, Query, Transport, Verified};
 use relay_engineio::sid::SessionId;
+use relay_hub::Handshake;
 
 use crate::answer::{Answer, AnswerBody, bare, close, forbidden, last, refusal, response};
 use crate::body::forget;
@@ -190,12 +191,19 @@ impl Visit {
         }
         match transport {
             Transport::Polling if !upgrade => {
-                polling::open(&self.door, self.address, &head.headers).await
+                polling::open(&self.door, self.facts(head), &head.headers).await
             }
             // The stock server accepts a WebSocket that names the other transport, and closes it.
             Transport::Polling => self.switch(head, Accepted::Nothing),
-            Transport::WebSocket => self.switch(head, Accepted::Session),
+            Transport::WebSocket => self.switch(head, Accepted::Session(self.facts(head))),
         }
+    }
+
+    /// What a session keeps of the request that it begins with.
+    fn facts(&self, head: &Parts) -> Handshake {
+        let mut handshake = Handshake::new(self.address);
+        handshake.head = self.door.shared.keep.of(head);
+        handshake
     }
 
     /// Whether the program and the list of origins let a new session in.

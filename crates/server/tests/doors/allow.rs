@@ -231,3 +231,23 @@ fn the_cookie_comes_with_the_first_answer_alone() {
         }
     });
 }
+
+#[test]
+fn what_a_session_keeps_of_its_request_is_seen_by_the_application() {
+    let (thinker, _) = channel();
+    let keep = relay_server::Keep::Fields(vec![hyper::header::HOST]);
+    let it = Running::start(Limits::default(), 2, &thinker, |config| config.keep = keep);
+    let mut client = Client::of(ask_websocket(it.address, "a=b")).ok().expect("it is let in");
+    client.join();
+    client.send("42[\"knock\"]");
+    let told = "42[\"knock\",\"EIO=4&transport=websocket&a=b\",1]";
+    assert_eq!(client.next().as_deref(), Some(told));
+    let opened = get(it.address, "transport=polling&c");
+    let session = format!("transport=polling&sid={}", sid(&opened.body));
+    assert_eq!(post(it.address, &session, "40\u{1e}42[\"knock\"]").status, 200);
+    let told = get(it.address, &session).body;
+    assert!(told.contains("42[\"knock\",\"EIO=4&transport=polling&c\",1]"), "{told}");
+    assert_eq!(post(it.address, &session, "1").status, 200);
+    drop(client);
+    it.finish();
+}

@@ -41,6 +41,11 @@ impl Application for Echo {
 
     fn handle(&mut self, cx: &mut Context<'_, ()>, happening: Happening<'_>) {
         if let Happening::Event { socket, args, .. } = happening {
+            if args.event_name().is("knock") {
+                let head = cx.handshake(socket).and_then(|it| it.head).expect("it is kept");
+                let told = format!(r#"["knock","{}",{}]"#, head.query, head.fields.len());
+                let _ = cx.emit(socket, told.as_bytes(), &[], false);
+            }
             // A client that is gone hears nothing.
             let _ = cx.emit(socket, args.raw().as_bytes(), &[], false);
         }
