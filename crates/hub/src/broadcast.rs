@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::bulk::BulkOp;
 use crate::frame::Weight;
 use crate::room::Audience;
 
@@ -90,13 +91,45 @@ pub(crate) struct Collect {
     pub(crate) due: u64,
 }
 
-/// A broadcast at its place in the order.
+/// A packet on its way to an audience.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) packet: Packet,
+    pub(crate) volatile: bool,
+    pub(crate) collect: Option<Collect>,
+}
+
+/// What is done to each socket of an audience.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Send(Sending),
+    Change(BulkOp),
+}
+
+impl Work {
+    /// Whether who is in a room may be another after it.
+    pub(crate) fn changes_rooms(&self) -> bool {
+        match self {
+            Self::Send(_) => false,
+            Self::Change(BulkOp::Join(_) | BulkOp::Leave(_) | BulkOp::Disconnect { .. }) => true,
+        }
+    }
+
+    pub(crate) fn collect(&self) -> Option<&Collect> {
+        match self {
+            Self::Send(sending) => sending.collect.as_ref(),
+            Self::Change(_) => None,
+        }
+    }
+}
+
+/// A place in the order: an audience, and what is done to it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) namespace: usize,
     /// Which of the namespaces that had this index.
     pub(crate) serial: u64,
-    pub(crate) broadcast: Broadcast,
-    pub(crate) collect: Option<Collect>,
+    pub(crate) audience: Audience,
+    pub(crate) work: Work,
     pub(crate) weight: Option<Arc<Weight>>,
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::application::{Handshake, Message, SocketKey, Ticket};
 use crate::broadcast::{Broadcast, EmitError};
+use crate::bulk::JoinError;
 use crate::core::Core;
 use crate::encode::Outgoing;
 use crate::id::SocketId;
@@ -14,18 +15,6 @@ use crate::limits::Limits;
 use crate::reason::EndReason;
 use crate::room::Room;
 use crate::slots::Key;
-
-/// Why a socket was not let into a room.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum JoinError {
-    /// The socket is in as many rooms as one may be, or the shard has as many as it may: our
-    /// limit.
-    TooManyRooms,
-    /// The name is longer than a room's may be.
-    NameTooLong,
-    /// The socket is gone.
-    Gone,
-}
 
 /// Access to the shard while the application handles something.
 #[derive(Debug)]
@@ -139,13 +128,15 @@ impl<D> Context<'_, D> {
         self.core.broadcast(socket.namespace, broadcast, None, false)
     }
 
-    /// The same for a namespace by name; one that nobody is in has no receivers.
+    /// The same for a namespace by name. One that does not exist here may exist on other instances.
     ///
     /// # Errors
     /// Our limits on a message.
     pub fn broadcast_to(&mut self, namespace: &str, broadcast: Broadcast) -> Result<(), EmitError> {
-        let Some(namespace) = self.core.look_up(namespace) else { return Ok(()) };
-        self.core.broadcast(namespace, broadcast, None, false)
+        match self.core.look_up(namespace) {
+            Some(namespace) => self.core.broadcast(namespace, broadcast, None, false),
+            None => self.core.broadcast_elsewhere(namespace, broadcast),
+        }
     }
 
     /// A socket of this shard by its public id ([`SocketId::shard`] says which shard it is on).
@@ -187,16 +178,19 @@ impl<D> Context<'_, D> {
     /// # Errors
     /// See [`JoinError`]; being in the room already is none.
     pub fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
-        self.core.join(socket, room)
+        self.core.bring_up(socket);
+        self.core.join_here(socket, room)
     }
 
     /// Takes a socket out of a room; what was placed before still reaches it. `false` if it was
     /// not there.
     pub fn leave(&mut self, socket: SocketKey, room: &Room) -> bool {
-        self.core.leave(socket, room)
+        self.core.bring_up(socket);
+        self.core.leave_here(socket, room)
     }
 
-    /// The rooms of a socket, its own not counted.
+    /// The rooms of a socket, its own not counted. A [bulk operation](Self::sockets_join) shows as
+    /// soon as this shard has come to it.
     pub fn rooms(&self, socket: SocketKey) -> impl Iterator<Item = &Room> {
         self.core.namespaces[socket.namespace].rooms_of(socket.key)
     }
@@ -218,45 +212,5 @@ impl<D> Core<D> {
         let namespace = self.namespaces.get(socket.namespace);
         let found = namespace.and_then(|it| it.sockets.get(socket.key));
         found.map(|_| ()).ok_or(EmitError::Gone)
-    }
-
-    fn join(&mut self, socket: SocketKey, room: &Room) -> Result<(), JoinError> {
-        self.bring_up(socket);
-        let limits = self.instance.limits();
-        let Some(found) = self.socket(socket) else { return Err(JoinError::Gone) };
-        if let Room::Text(name) = room
-            && name.len() > limits.room_name_bytes_max
-        {
-            return Err(JoinError::NameTooLong);
-        }
-        if let Room::Socket(id) = room {
-            // Every socket is in its own room, and nobody else is.
-            return if found.id == *id { Ok(()) } else { Err(JoinError::Gone) };
-        }
-        if self.namespaces[socket.namespace].is_member(socket.key, room) {
-            return Ok(());
-        }
-        if found.rooms() >= limits.rooms_per_socket_max || self.rooms >= limits.rooms_per_shard_max
-        {
-            self.stats.rooms_refused.add(1);
-            return Err(JoinError::TooManyRooms);
-        }
-        let namespace = &mut self.namespaces[socket.namespace];
-        let before = namespace.rooms.len();
-        namespace.join(socket.key, room);
-        self.rooms += namespace.rooms.len() - before;
-        self.stats.rooms.set(self.rooms as u64);
-        Ok(())
-    }
-
-    fn leave(&mut self, socket: SocketKey, room: &Room) -> bool {
-        self.bring_up(socket);
-        self.before_leaving();
-        let namespace = &mut self.namespaces[socket.namespace];
-        let before = namespace.rooms.len();
-        let left = namespace.leave(socket.key, room);
-        self.rooms -= before - namespace.rooms.len();
-        self.stats.rooms.set(self.rooms as u64);
-        left
     }
 }

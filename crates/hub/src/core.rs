@@ -15,7 +15,7 @@ use relay_engineio::sid::SessionId;
 use crate::acks::{Collector, Outcome};
 use crate::application::SocketKey;
 use crate::broadcast::Entry;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterPort};
 use crate::connection::{Connection, NEVER};
 use crate::fan_out::Pending;
 use crate::frame::Window;
@@ -72,6 +72,10 @@ pub(crate) struct Core<D> {
     pub(crate) stamp: u64,
     /// Entries on their way to many sockets, in their order.
     pub(crate) pending: VecDeque<Pending>,
+    /// Those of them after which who is in a room may be another.
+    pub(crate) changes_pending: usize,
+    /// Where the members of few are noted; empty between entries.
+    pub(crate) members: Vec<u32>,
     /// Sockets that the fan-out may still visit in this pass.
     pub(crate) fan_out_left: usize,
     /// Connections that became dirty since they were last asked for.
@@ -81,6 +85,8 @@ pub(crate) struct Core<D> {
     pub(crate) outputs: VecDeque<Output>,
     /// Connections whose outbox is over its bound.
     pub(crate) overflowed: Vec<Key>,
+    /// Connections that end because an entry of the order disconnected one of their sockets.
+    pub(crate) closing: Vec<Key>,
     /// Sockets whose end the application has not heard of.
     pub(crate) ended: VecDeque<(SocketKey, EndReason)>,
     pub(crate) outcomes: VecDeque<Outcome>,
@@ -93,15 +99,6 @@ pub(crate) struct Core<D> {
     /// Where headers are put together before their length is known.
     pub(crate) scratch: Vec<u8>,
     pub(crate) cluster: ClusterPort,
-}
-
-/// The cluster behind a name, so that the core can be printed.
-pub(crate) struct ClusterPort(pub(crate) Box<dyn Cluster>);
-
-impl std::fmt::Debug for ClusterPort {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cluster")
-    }
 }
 
 impl<D> Core<D> {
@@ -135,11 +132,14 @@ impl<D> Core<D> {
             frames: 0,
             stamp: 0,
             pending: VecDeque::new(),
+            changes_pending: 0,
+            members: Vec::new(),
             fan_out_left: limits.fan_out_slice,
             fresh: VecDeque::new(),
             bulk: VecDeque::new(),
             outputs: VecDeque::new(),
             overflowed: Vec::new(),
+            closing: Vec::new(),
             ended: VecDeque::new(),
             outcomes: VecDeque::new(),
             collectors: HashMap::new(),

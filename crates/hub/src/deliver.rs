@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::application::{Message, SocketKey};
-use crate::broadcast::{Broadcast, Collect, EmitError, Entry};
+use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Sending, Work};
+use crate::bulk::Bulk;
+use crate::cluster::Publication;
 use crate::connection::Stage;
 use crate::core::Core;
 use crate::encode::{Outgoing, encode, message};
@@ -132,27 +134,55 @@ impl<D> Core<D> {
         remote: bool,
     ) -> Result<(), EmitError> {
         self.check(broadcast.packet.args.len(), &broadcast.packet.attachments)?;
-        let shards = u32::try_from(self.instance.shards()).unwrap_or(u32::MAX);
-        let bytes = broadcast.packet.len() + self.limits().outbox_entry_bytes;
-        let weight = self
-            .cause
-            .and_then(|cause| self.window(cause))
-            .map(|window| Weight::new(&window, bytes, shards));
+        let bytes = broadcast.packet.len() + broadcast.audience.bytes();
+        let publication = Publication::Broadcast(broadcast);
         if remote {
             self.stats.remote_broadcasts.add(1);
         } else {
             self.stats.broadcasts.add(1);
-            if !broadcast.local {
-                let name = self.namespaces[namespace].name();
-                self.cluster.0.publish(name, &broadcast);
-            }
+            let name = self.namespaces[namespace].name();
+            self.cluster.publish(name, &publication);
         }
+        self.place(namespace, publication, collect, bytes);
+        Ok(())
+    }
+
+    /// Hands a broadcast to the other instances alone: its namespace does not exist here.
+    pub(crate) fn broadcast_elsewhere(
+        &mut self,
+        namespace: &str,
+        broadcast: Broadcast,
+    ) -> Result<(), EmitError> {
+        self.check(broadcast.packet.args.len(), &broadcast.packet.attachments)?;
+        self.cluster.publish(namespace, &Publication::Broadcast(broadcast));
+        Ok(())
+    }
+
+    /// Takes the next place of the order, which costs `bytes` and an entry's own weight.
+    pub(crate) fn place(
+        &mut self,
+        namespace: usize,
+        publication: Publication,
+        collect: Option<Collect>,
+        bytes: usize,
+    ) {
+        let (audience, work) = match publication {
+            Publication::Broadcast(Broadcast { packet, audience, volatile, .. }) => {
+                (audience, Work::Send(Sending { packet, volatile, collect }))
+            }
+            Publication::Bulk(Bulk { audience, op, .. }) => (audience, Work::Change(op)),
+        };
+        let shards = u32::try_from(self.instance.shards()).unwrap_or(u32::MAX);
+        let bytes = bytes + self.limits().outbox_entry_bytes;
+        let weight = self
+            .cause
+            .and_then(|cause| self.window(cause))
+            .map(|window| Weight::new(&window, bytes, shards));
         let serial = self.namespaces[namespace].serial();
-        let entry = Entry { namespace, serial, broadcast, collect, weight };
+        let entry = Entry { namespace, serial, audience, work, weight };
         self.instance.order().place(entry, bytes, self.instance.credit(self.shard));
         self.placed = true;
         self.take_in();
-        Ok(())
     }
 
     /// Puts a frame into an outbox. The one place where anything is queued for a client.

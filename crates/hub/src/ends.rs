@@ -20,7 +20,11 @@ impl<D> Core<D> {
     /// hears of it next. What was placed before is worked off first, so that a farewell arrives.
     pub(crate) fn end_socket(&mut self, key: SocketKey, reason: EndReason) {
         self.bring_up(key);
-        self.before_leaving();
+        self.end_socket_here(key, reason);
+    }
+
+    /// The same at the place in the order where the socket is.
+    fn end_socket_here(&mut self, key: SocketKey, reason: EndReason) {
         let namespace = &mut self.namespaces[key.namespace];
         let before = namespace.rooms.len();
         namespace.leave_all(key.key);
@@ -45,10 +49,22 @@ impl<D> Core<D> {
 
     /// The application makes a socket leave its namespace; the connection lives on.
     pub(crate) fn disconnect_socket(&mut self, key: SocketKey) {
+        self.bring_up(key);
+        self.disconnect_here(key, false);
+    }
+
+    /// The same at the place in the order where the socket is; with `close` its connection ends
+    /// next.
+    pub(crate) fn disconnect_here(&mut self, key: SocketKey, close: bool) {
         let Some(socket) = self.socket(key) else { return };
         let connection = socket.connection;
-        self.end_socket(key, EndReason::ServerNamespaceDisconnect);
-        self.count_end(EndReason::ServerNamespaceDisconnect);
+        if close {
+            self.end_socket_here(key, EndReason::ForcedServerClose);
+            self.closing.push(connection);
+        } else {
+            self.end_socket_here(key, EndReason::ServerNamespaceDisconnect);
+            self.count_end(EndReason::ServerNamespaceDisconnect);
+        }
         self.send_disconnect(connection, key.namespace);
         let until = self.now + millis(self.limits().left_namespace_grace);
         let shared = self.namespaces[key.namespace].shared.clone();
@@ -266,8 +282,14 @@ impl<D> Core<D> {
         }
     }
 
-    /// Ends the slow consumers that the last step found.
-    pub(crate) fn end_overflowed(&mut self) {
+    /// Ends the slow consumers that the last step found, and the connections that it was told to
+    /// close.
+    pub(crate) fn end_found(&mut self) {
+        while !self.closing.is_empty() {
+            for key in std::mem::take(&mut self.closing) {
+                self.disconnect_connection(key, EndReason::ForcedServerClose);
+            }
+        }
         while let Some(key) = self.overflowed.pop() {
             self.end_connection(key, EndReason::SlowConsumer);
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::acks::{Outcome, ack_key};
 use crate::application::SocketKey;
-use crate::broadcast::{Collect, Entry};
+use crate::broadcast::{Collect, Entry, Sending, Work};
 use crate::core::Core;
 use crate::deliver::Urgency;
 use crate::encode::Outgoing;
@@ -22,7 +22,7 @@ use crate::namespace::{AckFor, Namespace};
 use crate::order::Node;
 use crate::room::Room;
 
-/// A broadcast on its way to the sockets of this shard. It holds its place in the order.
+/// An entry on its way to the sockets of this shard. It holds its place in the order.
 #[derive(Debug)]
 pub(crate) struct Pending {
     node: Arc<Node<Entry>>,
@@ -32,11 +32,12 @@ pub(crate) struct Pending {
     /// Encoded when the first receiver that needs a format is found, once.
     frames: Frames,
     receivers: u32,
-    /// Whether the excepted sockets were marked.
+    /// Whether the excepted sockets were marked and the members of its rooms noted.
     started: bool,
-    /// The room whose members are being visited, by its place in the audience.
-    room: usize,
-    /// The next member of that room, or the next slot of the namespace.
+    /// The slots of its rooms' members, as they were when the first slice came to it: whoever
+    /// changes rooms later is brought up to date before.
+    members: Vec<u32>,
+    /// The next of the members, or the next slot of the namespace.
     next: usize,
 }
 
@@ -50,7 +51,7 @@ impl Pending {
             frames: Frames::default(),
             receivers: 0,
             started: false,
-            room: 0,
+            members: Vec::new(),
             next: 0,
         }
     }
@@ -58,13 +59,6 @@ impl Pending {
     /// What it is encoded into already.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Rc<Frame>> {
         self.frames.iter()
-    }
-
-    /// The room that is half visited: the order of its members matters.
-    fn visiting(&self) -> Option<(usize, &Room)> {
-        let entry = self.node.entry()?;
-        let room = entry.broadcast.audience.rooms.get(self.room)?;
-        (self.next > 0).then_some((entry.namespace, room))
     }
 }
 
@@ -90,6 +84,7 @@ impl<D> Core<D> {
                 let pending = Pending::new(node, self.stamp, Urgency::Direct);
                 self.deliver_to_few(pending);
             } else {
+                self.changes_pending += usize::from(entry.work.changes_rooms());
                 let pending = Pending::new(node, self.stamp, Urgency::Bulk);
                 self.pending.push_back(pending);
             }
@@ -137,7 +132,7 @@ impl<D> Core<D> {
                 && self.is_in(entry, slot)
                 && !self.is_excepted(entry, slot)
             {
-                self.deliver(pending, entry, slot);
+                self.reach(pending, entry, slot);
             }
         }
         self.pending = queue;
@@ -146,50 +141,38 @@ impl<D> Core<D> {
         }
     }
 
-    /// Before a member leaves a room another may take its seat, out of the path of a fan-out that
-    /// is half through the room: that one is brought up to date first.
-    pub(crate) fn before_leaving(&mut self) {
-        let Some((namespace, room)) = self.pending.front().and_then(Pending::visiting) else {
-            return;
-        };
-        let namespaces = &self.namespaces[namespace];
-        let members = namespaces.room(room).and_then(|key| namespaces.rooms.get(key));
-        if let Some(&last) = members.and_then(|members| members.slots.last()) {
-            self.bring_up_slot(namespace, last as usize);
-        }
-    }
-
-    /// Whether the audience on this shard is so small that it need not wait for a slice.
+    /// Whether the audience on this shard is so small that it need not wait for a slice. While
+    /// rooms are about to change nobody can tell yet who is in them.
     fn concerns_few(&self, entry: &Entry) -> bool {
         let namespace = &self.namespaces[entry.namespace];
         let few = self.limits().fan_out_few;
         let mut members = 0;
-        for room in &entry.broadcast.audience.rooms {
+        for room in &entry.audience.rooms {
             members += match room {
                 Room::Socket(_) => 1,
-                Room::Text(_) | Room::Number(_) => namespace
-                    .room(room)
-                    .and_then(|key| namespace.rooms.get(key))
-                    .map_or(0, |members| members.slots.len()),
+                Room::Text(_) | Room::Number(_) if self.changes_pending > 0 => return false,
+                Room::Text(_) | Room::Number(_) => namespace.members(room).len(),
             };
             if members > few {
                 return false;
             }
         }
-        !entry.broadcast.audience.rooms.is_empty()
+        !entry.audience.rooms.is_empty()
     }
 
     fn deliver_to_few(&mut self, mut pending: Pending) {
         let node = pending.node.clone();
         if let Some(entry) = node.entry() {
-            for room in &entry.broadcast.audience.rooms {
-                self.each_member(entry.namespace, room, |core, slot| {
-                    core.bring_up_slot(entry.namespace, slot);
-                    if !core.is_excepted(entry, slot) {
-                        core.deliver(&mut pending, entry, slot);
-                    }
-                });
+            let mut members = std::mem::take(&mut self.members);
+            self.note_members(entry.namespace, &entry.audience.rooms, &mut members);
+            for slot in members.drain(..) {
+                let slot = slot as usize;
+                self.bring_up_slot(entry.namespace, slot);
+                if !self.is_excepted(entry, slot) {
+                    self.reach(&mut pending, entry, slot);
+                }
             }
+            self.members = members;
         }
         drop(node);
         self.conclude(pending);
@@ -199,95 +182,62 @@ impl<D> Core<D> {
     fn visit_some(&mut self, pending: &mut Pending) -> bool {
         let node = pending.node.clone();
         let Some(entry) = node.entry() else { return true };
+        let is_to_all = entry.audience.rooms.is_empty();
         if !pending.started {
             pending.started = true;
-            for room in &entry.broadcast.audience.except {
-                self.each_member(entry.namespace, room, |core, slot| {
-                    if let Some(socket) = core.namespaces[entry.namespace].sockets.at_mut(slot) {
-                        socket.stamp = socket.stamp.max(pending.stamp);
-                    }
-                });
-            }
+            self.skip_excepted(pending.stamp, entry);
+            self.note_members(entry.namespace, &entry.audience.rooms, &mut pending.members);
         }
-        if entry.broadcast.audience.rooms.is_empty() {
-            let bound = self.namespaces[entry.namespace].sockets.bound();
-            let until = bound.min(pending.next + self.fan_out_left);
-            self.fan_out_left -= until.saturating_sub(pending.next);
-            for slot in pending.next..until {
-                self.deliver(pending, entry, slot);
-            }
-            pending.next = until;
-            return until >= bound;
-        }
-        while let Some(room) = entry.broadcast.audience.rooms.get(pending.room) {
-            if !self.visit_room(pending, entry, room) {
-                return false;
-            }
-            pending.room += 1;
-            pending.next = 0;
-        }
-        true
-    }
-
-    fn visit_room(&mut self, pending: &mut Pending, entry: &Entry, room: &Room) -> bool {
-        if self.fan_out_left == 0 {
-            return false;
-        }
-        let namespace = &mut self.namespaces[entry.namespace];
-        let Some(key) = namespace.room(room) else {
-            self.each_member(entry.namespace, room, |core, slot| {
-                core.deliver(pending, entry, slot);
-            });
-            return true;
+        let bound = match is_to_all {
+            true => self.namespaces[entry.namespace].sockets.bound(),
+            false => pending.members.len(),
         };
-        let Some(members) = namespace.rooms.get_mut(key) else { return true };
-        let slots = std::mem::take(&mut members.slots);
-        let until = slots.len().min(pending.next + self.fan_out_left);
+        let until = bound.min(pending.next + self.fan_out_left);
         self.fan_out_left -= until.saturating_sub(pending.next);
-        for &slot in slots.get(pending.next..until).unwrap_or_default() {
-            self.deliver(pending, entry, slot as usize);
+        for next in pending.next..until {
+            let slot = if is_to_all { next } else { pending.members[next] as usize };
+            self.reach(pending, entry, slot);
         }
         pending.next = until;
-        let all = until >= slots.len();
-        if let Some(members) = self.namespaces[entry.namespace].rooms.get_mut(key) {
-            members.slots = slots;
-        }
-        all
+        until >= bound
     }
 
-    /// Visits the slots of a room's members; no room changes meanwhile.
-    fn each_member(
-        &mut self,
-        namespace: usize,
-        room: &Room,
-        mut visit: impl FnMut(&mut Self, usize),
-    ) {
-        if let Room::Socket(id) = room {
-            if id.shard() == self.shard
-                && let Some(key) = self.namespaces[namespace].find(*id)
-            {
-                visit(self, key.slot());
-            }
+    /// The excepted sockets count as having got it.
+    fn skip_excepted(&mut self, stamp: u64, entry: &Entry) {
+        if entry.audience.except.is_empty() {
             return;
         }
-        let Some(key) = self.namespaces[namespace].room(room) else { return };
-        let Some(members) = self.namespaces[namespace].rooms.get_mut(key) else { return };
-        let slots = std::mem::take(&mut members.slots);
-        for &slot in &slots {
-            visit(self, slot as usize);
+        let mut excepted = Vec::new();
+        self.note_members(entry.namespace, &entry.audience.except, &mut excepted);
+        for slot in excepted {
+            if let Some(socket) = self.namespaces[entry.namespace].sockets.at_mut(slot as usize) {
+                socket.stamp = socket.stamp.max(stamp);
+            }
         }
-        if let Some(members) = self.namespaces[namespace].rooms.get_mut(key) {
-            members.slots = slots;
+    }
+
+    /// Appends the slots of the members of rooms; who is in two of them stands there twice.
+    fn note_members(&self, namespace: usize, rooms: &[Room], slots: &mut Vec<u32>) {
+        let namespace = &self.namespaces[namespace];
+        for room in rooms {
+            match room {
+                Room::Socket(id) if id.shard() == self.shard => {
+                    let key = namespace.find(*id);
+                    slots.extend(key.and_then(|key| u32::try_from(key.slot()).ok()));
+                }
+                Room::Socket(_) => {}
+                Room::Text(_) | Room::Number(_) => slots.extend_from_slice(namespace.members(room)),
+            }
         }
     }
 
     fn is_in(&self, entry: &Entry, slot: usize) -> bool {
-        let rooms = &entry.broadcast.audience.rooms;
+        let rooms = &entry.audience.rooms;
         rooms.is_empty() || self.is_member_of_any(entry.namespace, rooms, slot)
     }
 
     fn is_excepted(&self, entry: &Entry, slot: usize) -> bool {
-        self.is_member_of_any(entry.namespace, &entry.broadcast.audience.except, slot)
+        self.is_member_of_any(entry.namespace, &entry.audience.except, slot)
     }
 
     fn is_member_of_any(&self, namespace: usize, rooms: &[Room], slot: usize) -> bool {
@@ -299,16 +249,26 @@ impl<D> Core<D> {
         })
     }
 
-    /// Puts the entry into the outbox of one socket, unless it was considered for it before.
-    fn deliver(&mut self, pending: &mut Pending, entry: &Entry, slot: usize) {
+    /// Does to one socket what the entry says, unless it was considered for it before.
+    fn reach(&mut self, pending: &mut Pending, entry: &Entry, slot: usize) {
         let sockets = &mut self.namespaces[entry.namespace].sockets;
         let Some(socket) = sockets.at_mut(slot) else { return };
         if socket.stamp >= pending.stamp || socket.ended {
             return;
         }
         socket.stamp = pending.stamp;
+        match &entry.work {
+            Work::Send(sending) => self.deliver(pending, entry.namespace, sending, slot),
+            Work::Change(op) => self.change(entry.namespace, slot, op),
+        }
+    }
+
+    /// Puts a packet into the outbox of one socket.
+    fn deliver(&mut self, pending: &mut Pending, namespace: usize, sending: &Sending, slot: usize) {
+        let sockets = &mut self.namespaces[namespace].sockets;
+        let Some(socket) = sockets.at_mut(slot) else { return };
         let connection = socket.connection;
-        if let Some(collect) = &entry.collect {
+        if let Some(collect) = &sending.collect {
             let &Collect { id, shard, request, due } = collect;
             let max = self.instance.limits().acks_per_socket_max;
             if socket.may_await(self.now, max) {
@@ -326,33 +286,34 @@ impl<D> Core<D> {
         pending.receivers += 1;
         let Some(format) = self.connections.get(connection).map(|it| it.format) else { return };
         if pending.frames.get(format).is_none() {
-            let packet = &entry.broadcast.packet;
-            let ack = entry.collect.map(|collect| ack_key(collect.id));
-            let (args, attachments) = (&packet.args[..], &packet.attachments[..]);
+            let ack = sending.collect.map(|collect| ack_key(collect.id));
+            let (args, attachments) = (&sending.packet.args[..], &sending.packet.attachments[..]);
             let outgoing = Outgoing::Event { ack, args, attachments };
             // Who cannot have it goes without, and it is counted.
             let load = pending.load.clone();
-            match self.encode(format, entry.namespace, outgoing, load) {
+            match self.encode(format, namespace, outgoing, load) {
                 Some(frame) => pending.frames.set(format, frame),
                 None => return,
             }
         }
         if let Some(frame) = pending.frames.get(format) {
-            self.push(connection, frame, entry.broadcast.volatile, pending.urgency);
+            self.push(connection, frame, sending.volatile, pending.urgency);
         }
     }
 
     /// After the last receiver: the sender bears the weight, the collector knows the number, the
     /// place in the order is left.
     fn conclude(&mut self, pending: Pending) {
-        let Pending { node, load, frames, receivers, .. } = pending;
+        let Pending { node, load, frames, receivers, urgency, .. } = pending;
         if let Some(entry) = node.entry() {
+            let waited = urgency == Urgency::Bulk;
+            self.changes_pending -= usize::from(waited && entry.work.changes_rooms());
             if let Some(weight) = &entry.weight
                 && let Some(weight) = load.weigh(weight.clone(), self.limits().sender_window_share)
             {
                 self.lift(&weight);
             }
-            if let Some(collect) = &entry.collect {
+            if let Some(collect) = entry.work.collect() {
                 let effect = Effect::AckAsked { request: collect.request, sockets: receivers };
                 self.tell(collect.shard, effect);
             }

@@ -47,6 +47,14 @@ impl Puppet {
             }
             Some(b'q') => _ = cx.emit_with_ack(socket, raw.as_bytes(), list, timeout, 1),
             Some(b'w') => _ = cx.broadcast_with_ack(socket, all(), timeout, 2),
+            Some(b'J') => _ = cx.sockets_join("/", Audience::all(), vec![room]),
+            Some(b'L') => {
+                _ = cx.sockets_leave("/", Audience::rooms(vec![room.clone()]), vec![room]);
+            }
+            Some(b'D') => {
+                let close = name.len().is_multiple_of(2);
+                _ = cx.disconnect_sockets("/", Audience::rooms(vec![room]), close);
+            }
             Some(b'd') => cx.disconnect(socket, false),
             Some(b'c') => cx.disconnect(socket, true),
             _ => {}

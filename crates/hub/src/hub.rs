@@ -12,8 +12,7 @@ use relay_engineio::heartbeat::Action;
 
 use crate::acks::Outcome;
 use crate::application::{Answer, Application, Handshake, Happening, Layer, SocketKey};
-use crate::broadcast::{Broadcast, EmitError};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Publication};
 use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
@@ -203,22 +202,20 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
-    /// Delivers a broadcast of another instance to this instance's sockets. It takes its place in
-    /// the order like every other, and is never published again. Unknown namespaces have nobody.
-    ///
-    /// # Errors
-    /// Our limits on a message.
-    pub fn remote(
-        &mut self,
-        now: u64,
-        namespace: &str,
-        broadcast: Broadcast,
-    ) -> Result<(), EmitError> {
+    /// Does what another instance published to this instance's sockets. It takes its place in the
+    /// order like everything else, and is never published again. Unknown namespaces have nobody;
+    /// what is beyond our bounds is counted and left out.
+    pub fn remote(&mut self, now: u64, namespace: &str, publication: Publication) {
         self.core.now = now;
-        let Some(index) = self.core.look_up(namespace) else { return Ok(()) };
-        let placed = self.core.broadcast(index, broadcast, None, true);
+        match publication {
+            Publication::Broadcast(broadcast) => {
+                if let Some(index) = self.core.look_up(namespace) {
+                    _ = self.core.broadcast(index, broadcast, None, true);
+                }
+            }
+            Publication::Bulk(bulk) => _ = self.core.bulk(namespace, bulk, true),
+        }
         self.settle();
-        placed
     }
 
     /// Carries out what another shard sent.
@@ -430,7 +427,7 @@ impl<A: Application> Hub<A> {
     /// Hands everything over that the application has yet to hear, until nothing is left.
     pub(crate) fn settle(&mut self) {
         loop {
-            self.core.end_overflowed();
+            self.core.end_found();
             if let Some(outcome) = self.core.outcomes.pop_front() {
                 self.tell_outcome(outcome);
             } else if let Some((socket, reason)) = self.core.ended.pop_front() {

@@ -9,6 +9,7 @@
 mod acks;
 mod application;
 mod broadcast;
+mod bulk;
 mod cluster;
 mod connection;
 mod context;
@@ -45,8 +46,9 @@ pub use application::{
     Layer, Message, Refusal, SocketKey, Ticket,
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
-pub use cluster::{Alone, Cluster};
-pub use context::{Context, JoinError};
+pub use bulk::{Bulk, BulkOp, JoinError};
+pub use cluster::{Alone, Cluster, Publication};
+pub use context::Context;
 pub use frame::Frame;
 pub use hub::{Effect, Hub, Output};
 pub use id::{SOCKET_ID_CHARS, SocketId};

@@ -65,7 +65,7 @@ impl<D> Socket<D> {
 #[derive(Debug)]
 pub(crate) struct Members {
     name: Room,
-    pub(crate) slots: Vec<u32>,
+    slots: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -115,8 +115,14 @@ impl<D> Namespace<D> {
         (socket.id == id && !socket.ended).then_some(key)
     }
 
-    pub(crate) fn room(&self, room: &Room) -> Option<Key> {
+    fn room(&self, room: &Room) -> Option<Key> {
         self.names.get(room).copied()
+    }
+
+    /// The slots of the members of a room, each once.
+    pub(crate) fn members(&self, room: &Room) -> &[u32] {
+        let members = self.room(room).and_then(|key| self.rooms.get(key));
+        members.map_or(&[], |members| &members.slots)
     }
 
     pub(crate) fn is_member(&self, socket: Key, room: &Room) -> bool {

@@ -67,6 +67,14 @@ impl Room {
         Self::Number(if value == 0.0 { 0 } else { value.to_bits() })
     }
 
+    /// Bytes of its name, where that has no length of its own.
+    pub(crate) fn name_bytes(&self) -> usize {
+        match self {
+            Self::Text(name) => name.len(),
+            Self::Number(_) | Self::Socket(_) => 0,
+        }
+    }
+
     /// Whether clients are kept out of it: its name begins with `~`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
@@ -102,12 +110,22 @@ impl Audience {
         Self { rooms, except: Vec::new() }
     }
 
+    /// What it costs to keep, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        rooms_bytes(&self.rooms) + rooms_bytes(&self.except)
+    }
+
     /// The same without the members of `room`.
     #[must_use]
     pub fn except(mut self, room: Room) -> Self {
         self.except.push(room);
         self
     }
+}
+
+/// What a list of rooms costs to keep, roughly.
+pub(crate) fn rooms_bytes(rooms: &[Room]) -> usize {
+    rooms.iter().map(|room| size_of::<Room>() + room.name_bytes()).sum()
 }
 
 #[cfg(test)]

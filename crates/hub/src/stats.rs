@@ -69,6 +69,8 @@ stats! {
     events,
     /// Broadcasts placed in the order.
     broadcasts,
+    /// Bulk joins, leaves and disconnects placed in the order, those of other instances included.
+    bulks,
     /// Packets put into outboxes.
     deliveries,
     /// Volatile packets dropped because the client could not take them at once.

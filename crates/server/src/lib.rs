@@ -56,7 +56,8 @@
 //! - [`Decision::Later`](hub::Decision::Later) and [`Handle::decide`] for a decision that takes its
 //!   time, such as a token check over the network;
 //! - [`Application::offers`](hub::Application::offers) for namespaces that come and go;
-//! - [`Handle::call`] to emit, join or disconnect from any thread;
+//! - [`Handle::call`] to emit, join or disconnect from any thread, also whole rooms at once
+//!   ([`sockets_join`](hub::Context::sockets_join) and its like);
 //! - [`Config`] for CORS, the origins of WebSockets, a cookie, who may begin a session, and HTTP of
 //!   one's own beside the protocol;
 //! - [`Keep`] for what applications see of the requests that sessions began with;

@@ -65,6 +65,7 @@ impl<A: Application> Hub<A> {
         assert_eq!((core.rooms, core.stats.rooms.get()), (rooms, rooms as u64), "gauge: rooms");
         assert!(core.ended.is_empty() && core.outcomes.is_empty(), "something was not told");
         assert!(core.overflowed.is_empty(), "a slow consumer was not ended");
+        assert!(core.closing.is_empty(), "a connection was not closed");
     }
 
     /// What the senders of this shard have caused and their receivers have not taken.

@@ -11,7 +11,8 @@ use relay_websocket::{Opcode, write_masked_frame};
 
 use super::Puppet;
 use crate::{
-    Audience, Body, Broadcast, Effect, Handshake, Hub, Key, Output, Packet, Reply, Request,
+    Audience, Body, Broadcast, Effect, Handshake, Hub, Key, Output, Packet, Publication, Reply,
+    Request,
 };
 
 /// Connections that one input can open.
@@ -96,7 +97,7 @@ impl<'a> Drive<'a> {
             _ => {
                 let packet = Packet::new(b"[\"remote\"]", &[]);
                 let broadcast = Broadcast::new(packet, Audience::all());
-                _ = self.hubs[shard].remote(self.now, "/", broadcast);
+                self.hubs[shard].remote(self.now, "/", Publication::Broadcast(broadcast));
             }
         }
         self.carry_out();

@@ -1,13 +1,16 @@
 //! The port to other instances: what is handed over, and what is not.
 
-use relay_hub::{Audience, Broadcast, Limits, Packet, Room};
+use relay_hub::{Audience, Broadcast, Limits, Packet, Publication, Room};
 
 use crate::sim::{World, seeds};
 
 fn published(world: &World) -> Vec<String> {
     let published = world.published.borrow();
-    let line = |(namespace, broadcast): &(String, Broadcast)| {
-        format!("{namespace} {}", String::from_utf8_lossy(&broadcast.packet.args))
+    let line = |(namespace, published): &(String, Publication)| match published {
+        Publication::Broadcast(broadcast) => {
+            format!("{namespace} {}", String::from_utf8_lossy(&broadcast.packet.args))
+        }
+        Publication::Bulk(bulk) => format!("{namespace} {:?} {:?}", bulk.audience, bulk.op),
     };
     published.iter().map(line).collect()
 }
@@ -83,4 +86,17 @@ fn what_other_instances_send_stands_in_the_same_order() {
         }
         world.finish();
     });
+}
+
+#[test]
+fn what_is_said_to_a_namespace_without_sockets_here_is_published_all_the_same() {
+    let mut world = World::new(Limits::default(), 2, 1);
+    for namespace in ["/other", "/nowhere"] {
+        let packet = Packet::new(b"[\"a\"]", &[]);
+        let said = Broadcast::new(packet, Audience::all());
+        world.call(1, |cx| cx.broadcast_to(namespace, said)).expect("within the bounds");
+    }
+    world.settle();
+    assert_eq!(published(&world), ["/other [\"a\"]", "/nowhere [\"a\"]"]);
+    world.finish();
 }

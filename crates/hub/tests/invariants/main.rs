@@ -5,6 +5,7 @@
 
 mod acks;
 mod backpressure;
+mod bulk;
 mod cluster;
 mod doors;
 mod fuzz;

@@ -115,12 +115,13 @@ fn rooms_are_bounded() {
     }
     world.settle();
     assert_eq!(world.stat(|stats| stats.rooms.get()), 3);
-    assert_eq!(world.stat(|stats| stats.rooms_refused.get()), 1, "the fourth of one socket");
+    let refused = "a name that is too long, and the fourth of one socket";
+    assert_eq!(world.stat(|stats| stats.rooms_refused.get()), 2, "{refused}");
     for room in ["e", "f"] {
         world.clients[second].emit(&format!("[\"join\",\"{room}\"]"));
     }
     world.settle();
     assert_eq!(world.stat(|stats| stats.rooms.get()), 4);
-    assert_eq!(world.stat(|stats| stats.rooms_refused.get()), 2, "the fifth of the shard");
+    assert_eq!(world.stat(|stats| stats.rooms_refused.get()), 3, "the fifth of the shard");
     world.finish();
 }

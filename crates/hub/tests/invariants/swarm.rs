@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use relay_hub::{Audience, Limits, Room, SocketId};
+use relay_hub::{Audience, BulkOp, Limits, Publication, Room, SocketId};
 
 use crate::sim::{Answering, Change, Fact, NAMESPACES, Reading, Style, World, seeds};
 
@@ -37,7 +37,8 @@ fn act(world: &mut World, step: usize, id: usize) {
     let name = world.random.pick(&["", "", "", "/other,"]);
     let room = world.random.up_to(3);
     let fill = "x".repeat(world.random.up_to(900));
-    let choice = world.random.up_to(31);
+    let other = world.random.pick(&["*", "0", "1", "2"]);
+    let choice = world.random.up_to(34);
     let is_rare = world.random.one_in(8);
     let ack = if world.random.one_in(4) { step.to_string() } else { String::new() };
     let client = &mut world.clients[id];
@@ -71,6 +72,12 @@ fn act(world: &mut World, step: usize, id: usize) {
         28 if is_rare => client.hang_up(),
         29 if is_rare => client.text("nonsense"),
         30 if is_rare => client.answers_pings = false,
+        32 => say(format!("\"join-all\",\"{other}\",\"{room}\"")),
+        33 => say(format!("\"leave-all\",\"{other}\",\"{room}\"")),
+        34 if is_rare && other != "*" => {
+            let close = if step.is_multiple_of(2) { "close" } else { "stay" };
+            say(format!("\"disconnect-all\",\"{other}\",\"{close}\""));
+        }
         // Its WebSocket dies while it probes.
         31 if client.is_polling() => client.link.hangs_up = true,
         _ => {
@@ -158,17 +165,14 @@ fn check_deliveries(world: &World) {
 fn expected(world: &World, of: usize, of_namespace: &str) -> Vec<String> {
     let published = world.published.borrow();
     let mut expected = Vec::new();
-    let mut socket: Option<(SocketId, Vec<Room>)> = None;
+    let mut socket: Option<Model> = None;
     let mut next = 0;
-    let mut hear = |until: usize, socket: &Option<(SocketId, Vec<Room>)>| {
-        for (namespace, broadcast) in &published[next..until] {
-            let args = std::str::from_utf8(&broadcast.packet.args).expect("JSON is UTF-8");
-            let Some((id, rooms)) = socket else { continue };
-            let is_reached = namespace == of_namespace
-                && !broadcast.volatile
-                && is_reached(&broadcast.audience, *id, rooms);
-            if is_reached && !args.starts_with("[\"ask") {
-                expected.push(args.to_owned());
+    let mut live = |until: usize, socket: &mut Option<Model>| {
+        for (namespace, publication) in &published[next..until] {
+            if namespace == of_namespace
+                && let Some(heard) = meet(socket, publication)
+            {
+                expected.push(heard);
             }
         }
         next = until;
@@ -178,17 +182,48 @@ fn expected(world: &World, of: usize, of_namespace: &str) -> Vec<String> {
         if *client != of || namespace != of_namespace {
             continue;
         }
-        hear(*at, &socket);
+        live(*at, &mut socket);
         match (change, &mut socket) {
             (Change::Connected(id), none) => *none = Some((*id, Vec::new())),
             (Change::Disconnected(_), some) => *some = None,
-            (Change::Joined(room), Some((_, rooms))) => rooms.push(room.clone()),
+            (Change::Joined(room), Some((_, rooms))) => join(rooms, room),
             (Change::Left(room), Some((_, rooms))) => rooms.retain(|other| other != room),
             (Change::Joined(_) | Change::Left(_), None) => panic!("only a socket has rooms"),
         }
     }
-    hear(published.len(), &socket);
+    live(published.len(), &mut socket);
     expected
+}
+
+/// A socket's id and the rooms it is in.
+type Model = (SocketId, Vec<Room>);
+
+fn join(rooms: &mut Vec<Room>, room: &Room) {
+    if !rooms.contains(room) && rooms.len() < limits().rooms_per_socket_max {
+        rooms.push(room.clone());
+    }
+}
+
+/// What a publication does to a socket; what it must hear of it.
+fn meet(socket: &mut Option<Model>, publication: &Publication) -> Option<String> {
+    let (id, rooms) = socket.as_mut()?;
+    match publication {
+        Publication::Broadcast(broadcast) => {
+            let args = std::str::from_utf8(&broadcast.packet.args).expect("JSON is UTF-8");
+            let is_heard = !broadcast.volatile && is_reached(&broadcast.audience, *id, rooms);
+            (is_heard && !args.starts_with("[\"ask")).then(|| args.to_owned())
+        }
+        Publication::Bulk(bulk) => {
+            if is_reached(&bulk.audience, *id, rooms) {
+                match &bulk.op {
+                    BulkOp::Join(names) => names.iter().for_each(|name| join(rooms, name)),
+                    BulkOp::Leave(names) => rooms.retain(|room| !names.contains(room)),
+                    BulkOp::Disconnect { .. } => *socket = None,
+                }
+            }
+            None
+        }
+    }
 }
 
 fn is_reached(audience: &Audience, id: SocketId, rooms: &[Room]) -> bool {

@@ -130,6 +130,11 @@ const HUB: &[Definition] = &[
         Value::Hubs(|it| it.broadcasts.get()),
     ),
     counter(
+        "relay_bulk_operations_total",
+        "Bulk joins, leaves and disconnects placed in the order, those of other instances included.",
+        Value::Hubs(|it| it.bulks.get()),
+    ),
+    counter(
         "relay_deliveries_total",
         "Packets put into outboxes.",
         Value::Hubs(|it| it.deliveries.get()),

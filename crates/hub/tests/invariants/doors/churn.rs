@@ -1,7 +1,7 @@
 //! Clients that come and go in a few namespaces at random, against a model of what each of them
 //! must have heard.
 
-use relay_hub::Limits;
+use relay_hub::{Limits, Publication};
 
 use super::{ask, check, dynamic, heard, joins, not_you, open, refusals, say};
 use crate::sim::{Change, Fact, Style, World};
@@ -38,7 +38,10 @@ fn expected(world: &World, id: usize, name: &str) -> Vec<String> {
     for (from, until) in intervals(world, id, name) {
         let said = &published[from..until.unwrap_or(published.len())];
         let here = said.iter().filter(|(namespace, _)| namespace == name);
-        expected.extend(here.map(|(_, it)| String::from_utf8_lossy(&it.packet.args).into_owned()));
+        expected.extend(here.map(|(_, it)| match it {
+            Publication::Broadcast(it) => String::from_utf8_lossy(&it.packet.args).into_owned(),
+            Publication::Bulk(bulk) => panic!("nobody asks for {bulk:?}"),
+        }));
     }
     expected
 }

@@ -190,6 +190,10 @@ impl TestApplication {
                 _ = cx.broadcast(socket, to(Audience::all().except(room)));
             }
             "join" | "leave" => self.seat(cx, socket, words[0] == "join", first),
+            "join-all" | "leave-all" | "disconnect-all" => {
+                let third = words.get(2).map_or("", String::as_str);
+                bulk(cx, socket, &words[0], first, third);
+            }
             "farewell" => {
                 _ = cx.broadcast(socket, to(Audience::all()));
                 cx.disconnect(socket, first == "close");
@@ -201,17 +205,7 @@ impl TestApplication {
                 self.wished(token, cx.emit_with_ack(socket, raw, attachments, ms, token));
             }
             "ask-all" | "ask-room" | "ask-others" => {
-                let room = words.get(2).map_or("", String::as_str);
-                let audience = match words[0].as_str() {
-                    "ask-all" => Audience::all(),
-                    "ask-room" => Audience::rooms(vec![Room::text(room.as_bytes())]),
-                    _ => {
-                        let own = cx.id(socket).expect("a socket that speaks has an id");
-                        Audience::all().except(Room::Socket(own))
-                    }
-                };
-                let token = self.token();
-                self.wished(token, cx.broadcast_with_ack(socket, to(audience), ms, token));
+                self.ask_many(cx, socket, &words, ms, to(Audience::all()));
             }
             "panic" => panic!("as the client wished"),
             "panic-at-answer" => {
@@ -230,6 +224,25 @@ impl TestApplication {
 }
 
 impl TestApplication {
+    /// A broadcast with acknowledgement.
+    fn ask_many(
+        &self,
+        cx: &mut Context<'_, Data>,
+        socket: SocketKey,
+        words: &[String],
+        timeout: Duration,
+        mut broadcast: Broadcast,
+    ) {
+        let own = cx.id(socket).expect("a socket that speaks has an id");
+        broadcast.audience = match words[0].as_str() {
+            "ask-all" => Audience::all(),
+            "ask-room" => Audience::rooms(vec![Room::from(words.get(2).map_or("", |it| it))]),
+            _ => Audience::all().except(Room::Socket(own)),
+        };
+        let token = self.token();
+        self.wished(token, cx.broadcast_with_ack(socket, broadcast, timeout, token));
+    }
+
     fn seat(&self, cx: &mut Context<'_, Data>, socket: SocketKey, joins: bool, room: &str) {
         let room = Room::text(room.as_bytes());
         if joins {
@@ -303,6 +316,21 @@ impl Application for TestApplication {
             }
         }
     }
+}
+
+/// A bulk operation on the sockets of a room, or on all of them (`*`).
+fn bulk(cx: &mut Context<'_, Data>, socket: SocketKey, op: &str, of: &str, third: &str) {
+    let audience = match of {
+        "*" => Audience::all(),
+        room => Audience::rooms(vec![Room::text(room.as_bytes())]),
+    };
+    let namespace = cx.namespace(socket).to_owned();
+    let rooms = vec![Room::text(third.as_bytes())];
+    _ = match op {
+        "join-all" => cx.sockets_join(&namespace, audience, rooms),
+        "leave-all" => cx.sockets_leave(&namespace, audience, rooms),
+        _ => cx.disconnect_sockets(&namespace, audience, third == "close"),
+    };
 }
 
 /// What a client that asks to join says under a key.

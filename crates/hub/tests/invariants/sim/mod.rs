@@ -15,6 +15,7 @@ mod link;
 mod packets;
 mod poller;
 mod random;
+mod remote;
 pub(crate) mod script;
 mod time;
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use relay_hub::{
     Broadcast, Cluster, Effect, Handshake, Hub, Instance, Key, Limits, MemoryBudget, Output,
+    Publication,
 };
 
 pub(crate) use application::{Change, Fact, Log, Outcome, TestApplication};
@@ -36,14 +38,14 @@ pub(crate) use random::{Random, seeds};
 /// The namespaces of every simulated instance.
 pub(crate) const NAMESPACES: [&str; 2] = ["/", "/other"];
 
-/// What the cluster was handed: the namespace and the arguments.
-pub(crate) type Published = Rc<RefCell<Vec<(String, Broadcast)>>>;
+/// What the cluster was handed: the namespace and what for.
+pub(crate) type Published = Rc<RefCell<Vec<(String, Publication)>>>;
 
 struct Recorder(Published);
 
 impl Cluster for Recorder {
-    fn publish(&mut self, namespace: &str, broadcast: &Broadcast) {
-        self.0.borrow_mut().push((namespace.to_owned(), broadcast.clone()));
+    fn publish(&mut self, namespace: &str, publication: &Publication) {
+        self.0.borrow_mut().push((namespace.to_owned(), publication.clone()));
     }
 }
 
@@ -380,12 +382,6 @@ impl World {
 
     fn has_polled(&self, shard: usize) -> bool {
         self.clients.iter().any(|client| client.shard == shard && client.poller.is_some())
-    }
-
-    /// Delivers a broadcast of another instance.
-    pub(crate) fn remote(&mut self, shard: usize, namespace: &str, broadcast: Broadcast) {
-        self.shards[shard].hub.remote(self.now, namespace, broadcast).expect("within the bounds");
-        self.carry_out(shard);
     }
 
     /// Stops the instance.

@@ -1,0 +1,18 @@
+//! What comes from other instances.
+
+use relay_hub::{Broadcast, Publication};
+
+use super::World;
+
+impl World {
+    /// Delivers a broadcast of another instance.
+    pub(crate) fn remote(&mut self, shard: usize, namespace: &str, broadcast: Broadcast) {
+        self.remote_publication(shard, namespace, Publication::Broadcast(broadcast));
+    }
+
+    /// Does what another instance published.
+    pub(crate) fn remote_publication(&mut self, shard: usize, namespace: &str, it: Publication) {
+        self.shards[shard].hub.remote(self.now, namespace, it);
+        self.carry_out(shard);
+    }
+}
