@@ -43,7 +43,7 @@ const PLACES: &[Place] = &[
     // Its tests speak with it in frames.
     place("relay-gateway", &["relay-hub", "relay-socketio", "relay-websocket"], false),
     place("relay-redis", &["relay-hub", "relay-socketio"], true),
-    // It wires. Its example shows the bare codec.
+    // It wires. Its example shows the bare codec, its tests speak in frames.
     place("relay", &["relay-gateway", "relay-hub", "relay-server", "relay-websocket"], true),
     // It measures servers from outside, ours like any other.
     place("relay-bench", &["relay-websocket"], true),

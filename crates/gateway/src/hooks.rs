@@ -285,6 +285,12 @@ impl Hooks {
         Self::default()
     }
 
+    /// Whether one of them looks at how clients knocked.
+    #[must_use]
+    pub fn see_handshakes(&self) -> bool {
+        self.authorize.is_some() || self.connection.is_some()
+    }
+
     /// Asked before a client is told that it is in. A refusal reaches it as `connect_error`.
     #[must_use]
     pub fn authorize<V>(

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::bulk::BulkOp;
 use crate::frame::Weight;
+use crate::limits::Limits;
 use crate::room::Audience;
 
 /// An event ready to be encoded: its arguments as the text of one JSON array whose first element
@@ -25,6 +26,14 @@ impl Packet {
     #[must_use]
     pub fn new(args: &[u8], attachments: &[Bytes]) -> Self {
         Self { args: Bytes::copy_from_slice(args), attachments: attachments.to_vec() }
+    }
+
+    /// Whether it may be sent under these bounds.
+    ///
+    /// # Errors
+    /// [`EmitError::TooLarge`] or [`EmitError::TooManyAttachments`].
+    pub fn check(&self, limits: &Limits) -> Result<(), EmitError> {
+        check(self.args.len(), &self.attachments, limits)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -51,6 +60,18 @@ impl Broadcast {
     pub fn new(packet: Packet, audience: Audience) -> Self {
         Self { packet, audience, volatile: false, local: false }
     }
+}
+
+/// Whether so many bytes of arguments and these binaries may be sent.
+pub(crate) fn check(args: usize, attachments: &[Bytes], limits: &Limits) -> Result<(), EmitError> {
+    if attachments.len() > limits.attachments_max {
+        return Err(EmitError::TooManyAttachments);
+    }
+    // The largest encoding, whoever the receivers are: base64. Headers of the packet and the
+    // frames are far below the slack of a kilobyte.
+    let base64 = |data: &Bytes| data.len().div_ceil(3) * 4 + 16;
+    let encoded = args + attachments.iter().map(base64).sum::<usize>() + 1_024;
+    if encoded > limits.encoded_bytes_max { Err(EmitError::TooLarge) } else { Ok(()) }
 }
 
 /// Why something was not sent.

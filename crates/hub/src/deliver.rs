@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::application::{Message, SocketKey};
-use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Sending, Work};
+use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Sending, Work, check};
 use crate::bulk::Bulk;
 use crate::cluster::Publication;
 use crate::connection::Stage;
@@ -55,18 +55,11 @@ impl<D> Core<D> {
     }
 
     fn check(&self, args: usize, attachments: &[Bytes]) -> Result<(), EmitError> {
-        if attachments.len() > self.limits().attachments_max {
-            return Err(EmitError::TooManyAttachments);
-        }
-        // The largest encoding, whoever the receivers are: base64. Headers of the packet and the
-        // frames are far below the slack of a kilobyte.
-        let base64 = |data: &Bytes| data.len().div_ceil(3) * 4 + 16;
-        let encoded = args + attachments.iter().map(base64).sum::<usize>() + 1_024;
-        if encoded > self.limits().encoded_bytes_max {
+        let checked = check(args, attachments, self.limits());
+        if checked == Err(EmitError::TooLarge) {
             self.stats.encoded_too_large.add(1);
-            return Err(EmitError::TooLarge);
         }
-        Ok(())
+        checked
     }
 
     /// Sends arguments to one socket, behind everything that was placed for it before.

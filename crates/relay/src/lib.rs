@@ -1,9 +1,30 @@
-//! Relay as a library: the configuration, what the machine allows, and the routes beside the
-//! protocol.
+//! Relay as a library: a gateway for real-time messages inside your own program.
+//!
+//! [`Relay::builder`] sets an instance up, [`Builder::start`] starts it on threads of its own, and
+//! the [`Relay`] that comes back reaches every client from any thread.
+//!
+//! The crate [`server`] below it is a Socket.IO server without Relay's rules, for applications that
+//! have rules of their own.
 
+mod embed;
 pub mod health;
 pub mod memory;
 mod metrics;
-pub mod process;
-pub mod routes;
+mod process;
+mod routes;
 pub mod settings;
+
+pub use embed::{Builder, CommandError, Relay, Sockets, StartError, Stats, Target};
+pub use http;
+pub use relay_gateway::{
+    Admission, Authorize, Code, Denial, Destination, Disconnected, Event, EventError, Handshake,
+    Identify, Message, Socket, Thought, User, Verdict,
+};
+pub use relay_hub::{
+    Audience, Bytes, EmitError, EndReason, JoinError, Limits, Refusal, Room, SocketId,
+};
+pub use relay_server as server;
+pub use relay_server::{
+    Cors, CorsError, CorsOptions, Drain, HttpBody, HttpBodyError, HttpHook, Keep, ListenError,
+    Origin, PeerAddress,
+};

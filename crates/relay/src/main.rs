@@ -2,16 +2,10 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
+use relay::Builder;
 use relay::health::{self, Url};
-use relay::process::Process;
-use relay::routes::Sources;
 use relay::settings::{self, Command, CommandLine, Loaded, Machine};
-use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
-use relay_server::{Config, Descriptors, HttpRequest, Server, ServerStats, bind, instance};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -78,48 +72,16 @@ fn sentences(wrong: Vec<settings::Wrong>) -> Vec<String> {
 
 fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
     let memory = loaded.memory();
-    let settings = loaded.settings;
-    let limits = settings.limits;
-    let descriptors = Descriptors::raise();
-    let connections_max = descriptors.connections_max(limits.reserved_descriptors);
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
-    let listeners = bind(settings.host, settings.port, settings.shards, &limits)
-        .map_err(|error| failed(&error))?;
-
-    let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
-    let gateways: Vec<_> = (0..settings.shards).map(|_| GatewayStats::new(&types)).collect();
-    let instance =
-        instance(limits, &NAMESPACES, settings.shards).map_err(|error| failed(&error))?;
-    let stats = Arc::new(ServerStats::default());
-    stats.connections_max.store(connections_max, Ordering::Relaxed);
-    let sources = Arc::new(OnceLock::<Sources>::new());
-    let http = {
-        let sources = sources.clone();
-        Arc::new(move |request: &HttpRequest<'_>| sources.get()?.answer(request))
-    };
-    let config = Config {
-        http,
-        cors: settings.cors,
-        stats: stats.clone(),
-        ..Config::new("/socket.io/", instance.clone())
-    };
-    let made = gateways.clone();
-    let server = Server::start(config, listeners, |shard, _| Gateway::new(made[shard].clone()))
-        .map_err(|error| failed(&error))?;
-    let _ = sources.set(Sources {
-        name: settings.instance,
-        started: Instant::now(),
-        process: Process::new(),
-        instance,
-        watch: server.watch(),
-        server: stats,
-        hubs: server.hubs().to_vec(),
-        gateways,
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
+    let builder = Builder::from(loaded.settings);
+    let relay = runtime.block_on(builder.start()).map_err(|error| failed(&error))?;
     say(&format!(
-        "listening on {} with {} shards, room for {connections_max} connections",
-        server.address(),
-        settings.shards
+        "listening on {} with {} shards, room for {} connections",
+        relay.local_addr(),
+        relay.shards(),
+        relay.connections_max()
     ));
     say(&format!("memory for what clients make it hold: {memory}"));
     let _ = signals.forever().next();
@@ -129,6 +91,6 @@ fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
             std::process::exit(1);
         }
     });
-    server.drain(settings.drain);
+    runtime.block_on(relay.stop());
     Ok(())
 }

@@ -138,6 +138,7 @@ mod tests {
         Sources {
             watch,
             name: String::new(),
+            metrics: true,
             started: Instant::now(),
             process: Process::new(),
             instance,

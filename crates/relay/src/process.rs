@@ -11,7 +11,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What does not change while the process lives.
 #[derive(Clone, Copy, Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// Seconds since 1970 at which the process started. Read once: derived anew it would move with
     /// the clock, and dashboards take a change for a restart.
     start_time_seconds: f64,
@@ -19,27 +19,27 @@ pub struct Process {
 
 /// One reading. What the system does not tell is 0.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Seconds of CPU, user and system, of all threads.
-    pub cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Bytes of memory in use.
-    pub resident_bytes: u64,
+    pub(crate) resident_bytes: u64,
     /// Bytes of address space.
-    pub virtual_bytes: u64,
+    pub(crate) virtual_bytes: u64,
     /// Seconds since 1970.
-    pub start_time_seconds: f64,
+    pub(crate) start_time_seconds: f64,
     /// Open descriptors.
-    pub open_fds: u64,
+    pub(crate) open_fds: u64,
     /// How many descriptors it may have; infinite if there is no limit.
-    pub max_fds: f64,
+    pub(crate) max_fds: f64,
     /// Threads.
-    pub threads: u64,
+    pub(crate) threads: u64,
 }
 
 impl Process {
     /// Notes when this process started.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let ticks = Stat::parse(&stat, 1).start_ticks;
         let after_boot = ticks as f64 / clock_ticks_per_second() as f64;
@@ -49,7 +49,7 @@ impl Process {
 
     /// Reads the figures of now.
     #[must_use]
-    pub fn figures(&self) -> Figures {
+    pub(crate) fn figures(&self) -> Figures {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let stat = Stat::parse(&stat, page_size() as u64);
         Figures {

@@ -15,36 +15,39 @@ use crate::metrics;
 use crate::process::Process;
 
 /// What the routes read.
-pub struct Sources {
+#[derive(Clone)]
+pub(crate) struct Sources {
     /// The display name.
-    pub name: String,
+    pub(crate) name: String,
+    /// Whether `/metrics` is answered.
+    pub(crate) metrics: bool,
     /// When the process started to serve.
-    pub started: Instant,
+    pub(crate) started: Instant,
     /// The process itself.
-    pub process: Process,
+    pub(crate) process: Process,
     /// Bounds and memory.
-    pub instance: Arc<Instance>,
+    pub(crate) instance: Arc<Instance>,
     /// How the server is.
-    pub watch: Watch,
+    pub(crate) watch: Watch,
     /// The server's counters.
-    pub server: Arc<ServerStats>,
+    pub(crate) server: Arc<ServerStats>,
     /// One per shard.
-    pub hubs: Vec<Arc<Stats>>,
+    pub(crate) hubs: Vec<Arc<Stats>>,
     /// One per shard.
-    pub gateways: Vec<Arc<GatewayStats>>,
+    pub(crate) gateways: Vec<Arc<GatewayStats>>,
 }
 
 impl Sources {
     /// Answers the program's own routes.
     #[must_use]
-    pub fn answer(&self, request: &HttpRequest<'_>) -> Option<HttpResponse> {
+    pub(crate) fn answer(&self, request: &HttpRequest<'_>) -> Option<HttpResponse> {
         match request.path {
             "/health" => Some(HttpResponse {
                 status: 200,
                 content_type: "application/json",
                 body: self.health(),
             }),
-            "/metrics" => Some(self.metrics()),
+            "/metrics" if self.metrics => Some(self.metrics()),
             "/live" => Some(plain(self.watch.is_live())),
             "/ready" => Some(plain(self.watch.is_ready())),
             _ => None,

@@ -106,7 +106,7 @@ pub use handle::{Busy, Handle};
 pub use hook::{HttpBody, HttpBodyError, HttpHook, PeerAddress};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use keep::Keep;
-pub use listen::{ListenError, bind};
+pub use listen::{ListenError, adopt, bind};
 pub use relay_engineio::handshake::Enabled;
 
 use drain::{DrainCell, Draining};

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use relay_hub::Limits;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Why the port could not be opened.
 #[derive(Debug)]
@@ -46,6 +46,19 @@ pub fn bind(
     }
 }
 
+/// Makes a listener that was opened elsewhere one of `count` shards: all of them accept from it.
+///
+/// # Errors
+/// The operating system refused an option, or descriptors.
+pub fn adopt(
+    listener: &TcpListener,
+    count: usize,
+    limits: &Limits,
+) -> io::Result<Vec<TcpListener>> {
+    set_options(&SockRef::from(listener), limits)?;
+    (0..count).map(|_| listener.try_clone()).collect()
+}
+
 fn open(
     address: SocketAddr,
     count: usize,
@@ -79,11 +92,15 @@ fn socket(address: SocketAddr, limits: &Limits) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
+    set_options(&socket, limits)?;
+    Ok(socket)
+}
+
+fn set_options(socket: &Socket, limits: &Limits) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(limits.kernel_send_bytes)?;
-    socket.set_tcp_notsent_lowat(limits.kernel_unsent_bytes)?;
-    Ok(socket)
+    socket.set_tcp_notsent_lowat(limits.kernel_unsent_bytes)
 }
 
 #[cfg(test)]

@@ -126,6 +126,29 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+impl Settings {
+    /// What an instance on this machine runs with if nobody says anything.
+    #[must_use]
+    pub fn default_on(machine: &Machine) -> Self {
+        let values = Values::default_on(machine);
+        // The defaults agree with each other: a test says so.
+        let cors = relations::cors(&values).unwrap_or_default();
+        Self::new(&values, cors)
+    }
+
+    fn new(values: &Values, cors: Option<Cors>) -> Self {
+        Self {
+            port: values.port,
+            host: values.host,
+            shards: values.shards,
+            instance: values.instance_id.clone(),
+            cors,
+            drain: values.drain,
+            limits: values.limits.clone(),
+        }
+    }
+}
+
 /// Settings, and where each comes from.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -169,15 +192,7 @@ impl Loaded {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let settings = Settings {
-            port: values.port,
-            host: values.host,
-            shards: values.shards,
-            instance: values.instance_id.clone(),
-            cors,
-            drain: values.drain,
-            limits: values.limits.clone(),
-        };
+        let settings = Settings::new(&values, cors);
         Ok(Self { settings, machine, values, sources })
     }
 

@@ -1,0 +1,15 @@
+//! Relay inside a Rust program: how it is set up, started, reached and stopped.
+//!
+//! Owns the wiring of gateway, server and routes: the binary is this with settings from outside.
+//! Does not own what the gateway's hooks mean, nor what a shard does.
+
+mod background;
+mod builder;
+mod relay;
+mod sockets;
+mod start;
+
+pub use builder::Builder;
+pub use relay::{Relay, Stats};
+pub use sockets::{CommandError, Sockets, Target};
+pub use start::StartError;

@@ -1,0 +1,185 @@
+//! A running instance, for any thread.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use relay_gateway::{Gateway, Rules};
+use relay_hub::{Audience, Context, Limits};
+use relay_server::{Drain, Handle, Server};
+use tokio::sync::watch;
+
+use super::builder::Builder;
+use super::sockets::{CommandError, Sockets, Target};
+use crate::routes::Sources;
+
+/// The shard that everything goes through that the program sends, so that it keeps its order.
+const HOME: usize = 0;
+
+/// A running instance. Cheap to clone; every clone is the same instance.
+///
+/// Dropping it stops nothing: an instance runs until [`Relay::stop`], or until the process ends.
+#[derive(Clone)]
+pub struct Relay {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Mutex<Option<Server>>,
+    shards: Handle<Gateway>,
+    sources: Sources,
+    rules: Arc<Rules>,
+    drain: Drain,
+    address: SocketAddr,
+    stopped: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relay").field("address", &self.inner.address).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Ends the server, if nobody does already.
+    fn drain(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            server.drain(self.drain);
+            self.stopped.send_replace(true);
+        }
+    }
+}
+
+/// What an instance is doing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The display name.
+    pub instance: String,
+    /// Since it started.
+    pub uptime: Duration,
+    /// Sockets now in its namespace.
+    pub connections: u64,
+    /// Engine.IO connections now open.
+    pub sessions: u64,
+    /// Rooms that have members now.
+    pub rooms: u64,
+    /// Messages accepted so far, `relay` and `notificar`.
+    pub messages: u64,
+    /// Events refused so far.
+    pub refused: u64,
+    /// Packets put into the outboxes of clients so far.
+    pub deliveries: u64,
+    /// Bytes that clients make it hold now.
+    pub memory_bytes: u64,
+    /// Whether new sessions are welcome: not once it has begun to stop.
+    pub is_ready: bool,
+}
+
+impl Relay {
+    /// Everything that can be said about an instance before it starts.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn new(
+        server: Server,
+        shards: Handle<Gateway>,
+        sources: Sources,
+        rules: Arc<Rules>,
+        drain: Drain,
+    ) -> Self {
+        let address = server.address();
+        let server = Mutex::new(Some(server));
+        let stopped = watch::Sender::new(false);
+        let inner = Inner { server, shards, sources, rules, drain, address, stopped };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.address
+    }
+
+    /// How many sessions there may be, as the descriptors of the process allow.
+    #[must_use]
+    pub fn connections_max(&self) -> usize {
+        self.inner.sources.server.connections_max.load(Ordering::Relaxed)
+    }
+
+    /// How many threads serve clients.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.inner.shards.shards()
+    }
+
+    /// The bounds that it runs with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.inner.sources.instance.limits()
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let sources = &self.inner.sources;
+        let hubs = |read: fn(&relay_hub::Stats) -> u64| {
+            sources.hubs.iter().map(|hub| read(hub)).sum::<u64>()
+        };
+        let gateways = || sources.gateways.iter();
+        Stats {
+            instance: sources.name.clone(),
+            uptime: sources.started.elapsed(),
+            connections: sources.connections(),
+            sessions: hubs(|it| it.connections.get()),
+            rooms: hubs(|it| it.rooms.get()),
+            messages: gateways().flat_map(|it| it.messages()).map(|it| it.count).sum(),
+            refused: gateways().flat_map(|it| it.refusals()).map(|it| it.count).sum(),
+            deliveries: hubs(|it| it.deliveries.get()),
+            memory_bytes: hubs(|it| it.memory_bytes.get()),
+            is_ready: sources.watch.is_ready(),
+        }
+    }
+
+    /// Every socket of the namespace, to be reached; on other instances too.
+    pub fn everyone(&self) -> Sockets {
+        Sockets::new(self.clone(), None)
+    }
+
+    /// The sockets of a room, of a user, or one socket, to be reached; on other instances too.
+    pub fn to(&self, target: impl Into<Target>) -> Sockets {
+        Sockets::new(self.clone(), Some(target.into()))
+    }
+
+    /// Stops it; returns when its threads are gone. New sessions are refused, requests under way
+    /// are answered, what waits for clients is written, connections are closed. Clients are not
+    /// told to stay away: they come back, to another instance or the next one. How long that may
+    /// take is a matter of [`Builder::drain`]. To stop what is stopped already waits for the same.
+    pub async fn stop(&self) {
+        let inner = self.inner.clone();
+        let drain = move || inner.drain();
+        // Threads are joined there: nothing of the program's runtime waits for them.
+        if std::thread::Builder::new().name("relay-stop".into()).spawn(drain).is_err() {
+            self.inner.drain();
+        }
+        // The sender is ours: it cannot be gone.
+        let _ = self.inner.stopped.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
+    /// Does something in the namespace, in the order of the calls.
+    pub(super) fn act(
+        &self,
+        audience: Audience,
+        act: impl FnOnce(&mut Context<'_, relay_gateway::Client>, &str, Audience) + Send + 'static,
+    ) -> Result<(), CommandError> {
+        if *self.inner.stopped.borrow() {
+            return Err(CommandError::Stopped);
+        }
+        let rules = self.inner.rules.clone();
+        let called = self.inner.shards.call(HOME, move |cx| act(cx, &rules.namespace, audience));
+        called.map_err(|_| CommandError::Busy)
+    }
+}

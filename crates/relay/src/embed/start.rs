@@ -1,0 +1,143 @@
+//! From a builder to a running instance.
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use relay_gateway::{Gateway, GatewayStats, Rules, TypeNames};
+use relay_server::{
+    Config, Descriptors, HttpRequest, Keep, ListenError, Server, ServerStats, adopt, bind, instance,
+};
+
+use super::background::Runtime;
+use super::{Builder, Relay};
+use crate::process::Process;
+use crate::routes::Sources;
+
+/// Why an instance did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It was not started within a runtime of tokio.
+    NoRuntime,
+    /// Two limits contradict each other: a sentence about them.
+    Limits(&'static str),
+    /// The name of a namespace begins with `/`.
+    Namespace(String),
+    /// The number of shards is 0, or above 256.
+    Shards(usize),
+    /// The port is taken, or the address is not ours.
+    Listen(ListenError),
+    /// What else the operating system refused: threads, epoll, randomness.
+    System(io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoRuntime => f.write_str("it must be started within a runtime of tokio"),
+            Self::Limits(rule) => f.write_str(rule),
+            Self::Namespace(name) => write!(f, "a namespace begins with a slash: {name}"),
+            Self::Shards(shards) => write!(f, "there are 1 to 256 shards, not {shards}"),
+            Self::Listen(error) => error.fmt(f),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoRuntime | Self::Limits(_) | Self::Namespace(_) | Self::Shards(_) => None,
+            Self::Listen(error) => Some(error),
+            Self::System(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<ListenError> for StartError {
+    fn from(error: ListenError) -> Self {
+        Self::Listen(error)
+    }
+}
+
+fn check(builder: &Builder) -> Result<(), StartError> {
+    let (settings, namespace) = (&builder.settings, &builder.namespace);
+    settings.limits.check().map_err(StartError::Limits)?;
+    if !(1..=relay_hub::SHARDS_MAX).contains(&settings.shards) {
+        return Err(StartError::Shards(settings.shards));
+    }
+    if !namespace.starts_with('/') {
+        return Err(StartError::Namespace(namespace.clone()));
+    }
+    Ok(())
+}
+
+pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
+    check(&builder)?;
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    let Builder { settings, listener, namespace, metrics, hooks, .. } = builder;
+    let (limits, shards) = (settings.limits, settings.shards);
+    let descriptors = Descriptors::raise();
+    let stats = Arc::new(ServerStats::default());
+    let connections_max = descriptors.connections_max(limits.reserved_descriptors);
+    stats.connections_max.store(connections_max, Ordering::Relaxed);
+    let listeners = match listener {
+        Some(listener) => adopt(&listener, shards, &limits)?,
+        None => bind(settings.host, settings.port, shards, &limits)?,
+    };
+    let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
+    let gateways: Vec<_> = (0..shards).map(|_| GatewayStats::new(&types)).collect();
+    let (thoughts_max, patience) = (limits.decisions_max, limits.decision_timeout);
+    let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
+    let instance = instance(limits, namespaces, shards)?;
+    let sources = Arc::new(OnceLock::<Sources>::new());
+    let answers = sources.clone();
+    let keep = builder.keep.unwrap_or(if hooks.see_handshakes() {
+        Keep::Everything
+    } else {
+        Keep::Nothing
+    });
+    let config = Config {
+        hook: builder.http.map(|hook| hook(runtime.clone())),
+        http: Arc::new(move |request: &HttpRequest<'_>| answers.get()?.answer(request)),
+        fallback: builder.service.map(|service| service(runtime.clone())),
+        cors: settings.cors,
+        keep,
+        stats: stats.clone(),
+        ..Config::new("/socket.io/", instance.clone())
+    };
+    let rules = Arc::new(Rules { namespace: namespace.into(), hooks, thoughts_max });
+    let made = gateways.clone();
+    let mut handle = None;
+    let server = Server::start(config, listeners, |shard, shards| {
+        let background =
+            Arc::new(Runtime { runtime: runtime.clone(), shards: shards.clone(), patience });
+        handle.get_or_insert_with(|| shards.clone());
+        Gateway::new(made[shard].clone()).with_rules(rules.clone(), background)
+    })?;
+    let Some(handle) = handle else { return Err(StartError::Shards(shards)) };
+    let sources = sources.get_or_init(|| Sources {
+        name: settings.instance,
+        metrics,
+        started: Instant::now(),
+        process: Process::new(),
+        instance,
+        watch: server.watch(),
+        server: stats,
+        hubs: server.hubs().to_vec(),
+        gateways,
+    });
+    let relay = Relay::new(server, handle, sources.clone(), rules, settings.drain);
+    if let Some(ready) = builder.ready {
+        ready(&relay);
+    }
+    Ok(relay)
+}
