@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks and tests everything: formatting, lints, the tests of the crates, and the gateway itself
 # with the stock JavaScript and Python clients. Installs what these need inside the repository
-# (node_modules, .venv); needs bash, Rust, Node >= 20 with npm, and Python >= 3.9.
+# (node_modules, .venv); needs bash, Rust, Node >= 20 with npm, Python >= 3.9, and the programs that
+# scripts/services.sh looks for.
 #
 # A step that fails does not stop the others. The last line is the sum; the exit code is 0 only if
 # nothing failed and every suite ran something.
@@ -206,6 +207,7 @@ java_suite() {
 # ---- Everything -------------------------------------------------------------------------------
 
 require_toolchain
+scripts/services.sh || die "the tests need these services"
 check "cargo fmt" cargo fmt --all --check
 check "cargo clippy" cargo clippy --workspace --locked --all-targets -- -D warnings
 rust_suite

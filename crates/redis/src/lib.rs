@@ -3,11 +3,12 @@
 //! It is a crate of its own because it is an edge: nothing else in the workspace knows Redis, and
 //! what arrives from there is as hostile as what arrives from clients. [`classic`] is the dialect
 //! of `@socket.io/redis-adapter`, bytes in and bytes out; Node servers on the same Redis cannot
-//! tell this instance from one of theirs.
+//! tell this instance from one of theirs. [`link`] is the two connections to Redis.
 //!
 //! It does not own: who gets a broadcast here, the order of the instance, the settings.
 
 pub mod classic;
+pub mod link;
 
 #[doc(hidden)]
 pub mod fuzz;

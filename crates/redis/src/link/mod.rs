@@ -1,0 +1,217 @@
+//! The two connections to Redis: one publishes, one listens.
+//!
+//! Owns connecting again and again, the queue of what is to be published, the list of what is
+//! listened to, and the question whether all of this works: [`State::Up`] is only what was seen to
+//! work, a message published on the one connection that came back on the other. Does not own what
+//! the messages mean.
+//!
+//! Nothing waits for Redis but the reader of its messages. What is published while it is away is
+//! dropped and counted. A Redis that takes connections and says nothing is noticed by its silence.
+
+mod address;
+mod backoff;
+mod connect;
+mod gate;
+mod publisher;
+mod queue;
+mod settings;
+mod stats;
+mod steps;
+mod subscriber;
+mod topics;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+pub use address::{Address, AddressInvalid};
+pub use queue::{Dropped, Message, Outgoing};
+pub use settings::LinkSettings;
+pub use stats::{LATENCY_BUCKETS, LatencyBuckets, LinkStats};
+pub use topics::Topic;
+
+use publisher::PublisherState;
+use queue::Queue;
+use topics::Topics;
+
+/// How it stands with Redis.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// The first attempt is under way.
+    Connecting,
+    /// What is published arrives, here too.
+    Up,
+    /// It does not.
+    Down {
+        /// Since when.
+        since: Instant,
+        /// What was seen last, in words. No secret is in it.
+        error: Arc<str>,
+    },
+}
+
+/// A message that somebody published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Arrived {
+    /// Where.
+    pub channel: Vec<u8>,
+    /// The pattern that caught it; `None` if the channel itself is listened to.
+    pub pattern: Option<Vec<u8>>,
+    /// What.
+    pub payload: Vec<u8>,
+}
+
+/// Who takes the messages.
+pub trait Listener: Send + 'static {
+    /// Takes one. Nothing more is read from Redis until it is done, beyond
+    /// [`LinkSettings::inbound_bytes_max`].
+    fn hear(&mut self, arrived: Arrived) -> impl Future<Output = ()> + Send;
+}
+
+/// How far the link is on its way to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    /// All channels are left; what others asked before can still be answered.
+    Leaving,
+    /// What is queued is published.
+    Closing,
+}
+
+/// The handle of both connections. Clones are of the same.
+#[derive(Debug)]
+pub struct Link<M> {
+    shared: Arc<Shared<M>>,
+}
+
+impl<M> Clone for Link<M> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+#[derive(Debug)]
+struct Shared<M> {
+    queue: Queue<M>,
+    topics: Topics,
+    state: watch::Receiver<State>,
+    stats: Arc<LinkStats>,
+    phase: watch::Sender<Phase>,
+}
+
+/// The work behind a [`Link`], to be awaited when it closes.
+#[derive(Debug)]
+pub struct LinkTasks {
+    publisher: JoinHandle<()>,
+    subscriber: JoinHandle<()>,
+}
+
+impl<M: Message> Link<M> {
+    /// Begins to connect, on the runtime that runs this. `probe` is a channel that nobody else
+    /// uses: what is published there shows that the connections work. `seed` spreads the attempts
+    /// of many instances.
+    pub fn start(
+        address: Address,
+        settings: LinkSettings,
+        probe: &str,
+        seed: u64,
+        listener: impl Listener,
+    ) -> (Self, LinkTasks) {
+        let (state_out, state) = watch::channel(State::Connecting);
+        let (phase, phase_in) = watch::channel(Phase::Open);
+        let queue = Queue::new(settings.queue_bytes_max);
+        let topics = Topics::default();
+        let stats = Arc::new(LinkStats::default());
+        let shared = Arc::new(Shared { queue, topics, state, stats, phase });
+        let (publisher_out, publisher_in) = watch::channel(PublisherState::Connecting);
+        let address = Arc::new(address);
+        let publisher = publisher::Publisher {
+            address: address.clone(),
+            settings: settings.clone(),
+            shared: shared.clone(),
+            state: publisher_out,
+            phase: phase_in.clone(),
+        };
+        let subscriber = subscriber::Subscriber {
+            address,
+            settings,
+            probe: probe.into(),
+            shared: shared.clone(),
+            publisher: publisher_in,
+            state: state_out,
+            phase: phase_in,
+            listener,
+            probes: 0,
+        };
+        let tasks = LinkTasks {
+            publisher: tokio::spawn(publisher.run(backoff::Backoff::new(seed))),
+            subscriber: tokio::spawn(subscriber.run(backoff::Backoff::new(!seed))),
+        };
+        (Self { shared }, tasks)
+    }
+
+    /// Queues a message. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was dropped. It is counted.
+    pub fn publish(&self, message: M) -> Result<(), Dropped> {
+        self.shared.queue.push(Outgoing::Publish(message)).inspect_err(|dropped| {
+            self.shared.stats.dropped(*dropped);
+        })
+    }
+
+    /// How many subscribers a channel has, as Redis counts them when it has taken everything that
+    /// was published before. `None` if Redis does not tell.
+    pub async fn subscribers(&self, channel: &str) -> Option<u64> {
+        let (answer, answered) = oneshot::channel();
+        let question = Outgoing::Subscribers { channel: channel.into(), answer };
+        self.shared.queue.push(question).ok()?;
+        answered.await.ok()
+    }
+
+    /// Listens to a topic from now on, also after connecting again.
+    pub fn serve(&self, topic: Topic) {
+        self.shared.topics.serve(topic);
+    }
+
+    /// Does not listen any more to the topic that has this counted channel.
+    pub fn leave(&self, counted: &str) {
+        self.shared.topics.leave(counted);
+    }
+
+    /// How it stands, now and whenever that changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.shared.state.clone()
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn stats(&self) -> &Arc<LinkStats> {
+        &self.shared.stats
+    }
+
+    /// Bytes that wait to be published.
+    #[must_use]
+    pub fn queue_bytes(&self) -> usize {
+        self.shared.queue.bytes()
+    }
+
+    /// Leaves all channels, publishes what is queued, and closes; within `timeout`.
+    pub async fn close(&self, tasks: LinkTasks, timeout: Duration) {
+        let LinkTasks { mut publisher, mut subscriber } = tasks;
+        let both = async {
+            self.shared.phase.send_replace(Phase::Leaving);
+            let _ = (&mut subscriber).await;
+            self.shared.phase.send_replace(Phase::Closing);
+            let _ = (&mut publisher).await;
+        };
+        if tokio::time::timeout(timeout, both).await.is_err() {
+            subscriber.abort();
+            publisher.abort();
+        }
+    }
+}

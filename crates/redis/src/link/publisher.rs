@@ -1,0 +1,220 @@
+//! The connection that publishes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Pipeline, Value};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::backoff::Backoff;
+use super::connect::dial;
+use super::queue::{Entry, Message, Outgoing};
+use super::settings::LinkSettings;
+use super::stats::count;
+use super::{Phase, Shared};
+
+/// How the publishing connection is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum PublisherState {
+    Connecting,
+    /// It takes messages; each connection has a number of its own.
+    Connected(u64),
+    Down(Arc<str>),
+}
+
+pub(super) struct Publisher<M> {
+    pub(super) address: Arc<Address>,
+    pub(super) settings: LinkSettings,
+    pub(super) shared: Arc<Shared<M>>,
+    pub(super) state: watch::Sender<PublisherState>,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+/// A connection and the task that moves its bytes.
+struct Connection {
+    commands: MultiplexedConnection,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Who waits for the answer to a command.
+enum Awaited {
+    Published { queued_at: Instant, bytes: usize },
+    Probed,
+    Counted(oneshot::Sender<u64>),
+}
+
+/// What ended a connection, in words.
+pub(super) type Failure = Arc<str>;
+
+pub(super) fn failure(error: impl std::fmt::Display) -> Failure {
+    error.to_string().into()
+}
+
+impl<M: Message> Publisher<M> {
+    /// Connects and publishes until the link closes.
+    pub(super) async fn run(mut self, mut backoff: Backoff) {
+        let mut connections = 0;
+        while *self.phase.borrow() != Phase::Closing {
+            let failed = match self.connect().await {
+                Ok(connection) => {
+                    connections += 1;
+                    let worked_since = Instant::now();
+                    let served = self.serve_open(connection, connections).await;
+                    if worked_since.elapsed() > self.settings.retry_max {
+                        backoff.reset();
+                    }
+                    served
+                }
+                Err(failed) => Err(failed),
+            };
+            let Err(failed) = failed else { return };
+            count(&self.shared.stats.failures, 1);
+            self.state.send_replace(PublisherState::Down(failed));
+            let pause = backoff.next(self.settings.retry_min, self.settings.retry_max);
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = self.phase.wait_for(|it| *it == Phase::Closing) => return,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Connection, Failure> {
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let connecting = async {
+            let stream = dial(&self.address).await.map_err(failure)?;
+            MultiplexedConnection::new_with_config(&self.address.greeting, stream, config)
+                .await
+                .map_err(failure)
+        };
+        let connected = tokio::select! {
+            it = timeout(self.settings.connect_timeout, connecting) => it,
+            _ = self.phase.wait_for(|it| *it == Phase::Closing) => return Err("closing".into()),
+        };
+        let (commands, driver) = connected.map_err(|_| failure("no answer while connecting"))??;
+        count(&self.shared.stats.connections, 1);
+        Ok(Connection { commands, driver: tokio::spawn(driver) })
+    }
+
+    /// Publishes on a connection until it fails, or until the link closes and all is published.
+    async fn serve_open(&mut self, mut connection: Connection, number: u64) -> Result<(), Failure> {
+        self.shared.queue.open();
+        self.state.send_replace(PublisherState::Connected(number));
+        let served = self.serve(&mut connection).await;
+        let forgotten = self.shared.queue.shut();
+        count(&self.shared.stats.dropped_away, forgotten as u64);
+        served
+    }
+
+    async fn serve(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        loop {
+            let batch = self.shared.queue.take(self.settings.batch_bytes_max);
+            if !batch.is_empty() {
+                self.send(connection, batch).await?;
+                continue;
+            }
+            if *self.phase.borrow() == Phase::Closing {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.shared.queue.changed() => {}
+                _ = self.phase.changed() => {}
+                _ = &mut connection.driver => return Err("Redis closed the connection".into()),
+                () = sleep(self.settings.ping_interval) => {
+                    self.exchange(connection, redis::pipe().cmd("PING"), 1).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends entries in one pipeline, and lets those know who wait for its answers.
+    async fn send(
+        &mut self,
+        connection: &mut Connection,
+        batch: Vec<Entry<M>>,
+    ) -> Result<(), Failure> {
+        let mut pipeline = redis::pipe();
+        let mut awaited = Vec::with_capacity(batch.len());
+        for Entry { outgoing, queued_at } in batch {
+            match outgoing {
+                Outgoing::Publish(message) => message.encode(&mut |channel, payload| {
+                    pipeline.cmd("PUBLISH").arg(channel).arg(payload);
+                    awaited.push(Awaited::Published { queued_at, bytes: payload.len() });
+                }),
+                Outgoing::Probe { channel, payload } => {
+                    pipeline.cmd("PUBLISH").arg(&*channel).arg(payload);
+                    awaited.push(Awaited::Probed);
+                }
+                Outgoing::Subscribers { channel, answer } => {
+                    pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&*channel);
+                    awaited.push(Awaited::Counted(answer));
+                }
+            }
+        }
+        if awaited.is_empty() {
+            return Ok(());
+        }
+        let answers = self.exchange(connection, &pipeline, awaited.len()).await;
+        let stats = &self.shared.stats;
+        let Ok(answers) = answers else {
+            let is_message = |it: &&Awaited| matches!(it, Awaited::Published { .. });
+            count(&stats.dropped_lost, awaited.iter().filter(is_message).count() as u64);
+            return answers.map(drop);
+        };
+        for (awaited, answer) in awaited.into_iter().zip(answers) {
+            match (awaited, answer) {
+                (Awaited::Published { .. }, Value::ServerError(_)) => {
+                    count(&stats.dropped_refused, 1);
+                }
+                (Awaited::Published { queued_at, bytes }, _) => {
+                    count(&stats.published, 1);
+                    count(&stats.published_bytes, bytes as u64);
+                    stats.latency.add(queued_at.elapsed());
+                }
+                (Awaited::Counted(answer), value) => {
+                    if let Some(count) = number_of_subscribers(&value) {
+                        // Who asked may be gone.
+                        let _ = answer.send(count);
+                    }
+                }
+                (Awaited::Probed, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn exchange(
+        &self,
+        connection: &mut Connection,
+        pipeline: &Pipeline,
+        commands: usize,
+    ) -> Result<Vec<Value>, Failure> {
+        let sending = connection.commands.send_packed_commands(pipeline, 0, commands);
+        match timeout(self.settings.response_timeout, sending).await {
+            Ok(answers) => answers.map_err(failure),
+            Err(_) => Err("Redis does not answer".into()),
+        }
+    }
+}
+
+/// The count in `[channel, count]`.
+fn number_of_subscribers(value: &Value) -> Option<u64> {
+    let pair = match value {
+        Value::Array(pair) => pair.as_slice(),
+        _ => return None,
+    };
+    match pair {
+        [_, Value::Int(count)] => u64::try_from(*count).ok(),
+        _ => None,
+    }
+}
