@@ -211,17 +211,13 @@ scripts/services.sh || die "the tests need these services"
 check "cargo fmt" cargo fmt --all --check
 check "cargo clippy" cargo clippy --workspace --locked --all-targets -- -D warnings
 rust_suite
-if check "cargo build" cargo build --locked -p relay; then
+if check "cargo build" cargo build --locked -p relay --bins --examples; then
     target=${CARGO_TARGET_DIR:-target}
     export RELAY_BIN
     RELAY_BIN=$(cd "$target/debug" && pwd)/relay
     javascript_suite
     python_suite
     java_suite
-fi
-if check "cargo build, the conformance example" \
-    cargo build --locked -p relay --example conformance; then
-    target=${CARGO_TARGET_DIR:-target}
     example=$(cd "$target/debug/examples" && pwd)/conformance
     # The machine may be slow: three times the time that the protocols' own suites have.
     export CONFORMANCE_PACE=3

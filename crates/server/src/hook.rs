@@ -167,6 +167,25 @@ impl HttpHook {
         })
     }
 
+    /// The same, with something done to each request before, such as an extension that is added to
+    /// it.
+    #[must_use]
+    pub fn prepared<F>(
+        self,
+        prepare: impl Fn(Request<HttpBody>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Request<HttpBody>> + Send + 'static,
+    {
+        let Self { runtime, ask } = self;
+        let prepare = Arc::new(prepare);
+        let ask = move |request| {
+            let (prepare, ask) = (prepare.clone(), ask.clone());
+            Box::pin(async move { ask(prepare(request).await).await }) as Asked
+        };
+        Self { runtime, ask: Arc::new(ask) }
+    }
+
     /// Asks the hook; `None` if it passes the request on. What it does not read of the body stays.
     pub(crate) async fn ask(
         &self,

@@ -214,7 +214,8 @@ impl Builder {
 /// HTTP beside the protocol.
 impl Builder {
     /// Asked first about every HTTP request but those of sessions that have begun: it answers, or
-    /// passes on with `None`. Runs on the program's runtime; see [`HttpHook`].
+    /// passes on with `None`. Runs on the program's runtime; see [`HttpHook`]. The [`Relay`] is
+    /// among the extensions of the request, and a [`PeerAddress`](relay_server::PeerAddress).
     pub fn http<F, B>(
         mut self,
         hook: impl Fn(Request<HttpBody>) -> F + Send + Sync + 'static,
@@ -228,7 +229,8 @@ impl Builder {
     }
 
     /// A tower service, such as a router of axum, for every HTTP request that nobody else answers:
-    /// neither the protocol nor `/health`, `/live`, `/ready` and `/metrics`.
+    /// neither the protocol nor `/health`, `/live`, `/ready` and `/metrics`. The [`Relay`] is among
+    /// the extensions of the request.
     pub fn http_service<S, B>(mut self, service: S) -> Self
     where
         S: Service<Request<HttpBody>, Response = Response<B>, Error = Infallible>,

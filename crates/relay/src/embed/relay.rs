@@ -33,6 +33,25 @@ struct Inner {
     drain: Drain,
     address: SocketAddr,
     stopped: watch::Sender<bool>,
+    me: Me,
+}
+
+/// An instance's own handle, for its hooks; until it has stopped.
+#[derive(Clone, Default)]
+pub(super) struct Me(Arc<watch::Sender<Option<Relay>>>);
+
+impl Me {
+    /// The handle, once there is one: requests may come a moment before.
+    pub(super) async fn get(&self) -> Option<Relay> {
+        let mut told = self.0.subscribe();
+        let me = told.wait_for(Option::is_some).await;
+        me.ok().and_then(|me| me.clone())
+    }
+
+    fn set(&self, relay: Option<Relay>) {
+        // What was there before may be the last of it: it ends here, not under the lock.
+        drop(self.0.send_replace(relay));
+    }
 }
 
 impl std::fmt::Debug for Relay {
@@ -47,6 +66,7 @@ impl Inner {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(server) = server {
             server.drain(self.drain);
+            self.me.set(None);
             self.stopped.send_replace(true);
         }
     }
@@ -90,12 +110,16 @@ impl Relay {
         sources: Sources,
         rules: Arc<Rules>,
         drain: Drain,
+        me: Me,
     ) -> Self {
         let address = server.address();
         let server = Mutex::new(Some(server));
         let stopped = watch::Sender::new(false);
-        let inner = Inner { server, shards, sources, rules, drain, address, stopped };
-        Self { inner: Arc::new(inner) }
+        let kept = me.clone();
+        let inner = Inner { server, shards, sources, rules, drain, address, stopped, me };
+        let relay = Self { inner: Arc::new(inner) };
+        kept.set(Some(relay.clone()));
+        relay
     }
 
     /// Where it listens.

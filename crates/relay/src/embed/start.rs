@@ -1,19 +1,25 @@
 //! From a builder to a running instance.
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use relay_gateway::{Gateway, GatewayStats, Rules, TypeNames};
+use relay_hub::Limits;
 use relay_server::{
-    Config, Descriptors, HttpRequest, Keep, ListenError, Server, ServerStats, adopt, bind, instance,
+    Config, Descriptors, HttpHook, HttpRequest, Keep, ListenError, Server, ServerStats, adopt,
+    bind, instance,
 };
 
 use super::background::Runtime;
+use super::builder::Unbound;
+use super::relay::Me;
 use super::{Builder, Relay};
 use crate::process::Process;
 use crate::routes::Sources;
+use crate::settings::Settings;
 
 /// Why an instance did not start.
 #[derive(Debug)]
@@ -80,37 +86,62 @@ fn check(builder: &Builder) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Opens the port, or takes the listener that is there.
+fn listeners(
+    settings: &Settings,
+    own: Option<TcpListener>,
+) -> Result<Vec<TcpListener>, StartError> {
+    let (shards, limits) = (settings.shards, &settings.limits);
+    Ok(match own {
+        Some(listener) => adopt(&listener, shards, limits)?,
+        None => bind(settings.host, settings.port, shards, limits)?,
+    })
+}
+
+/// Counters that know how many sessions the descriptors allow.
+fn counters(limits: &Limits) -> Arc<ServerStats> {
+    let stats = Arc::new(ServerStats::default());
+    let connections_max = Descriptors::raise().connections_max(limits.reserved_descriptors);
+    stats.connections_max.store(connections_max, Ordering::Relaxed);
+    stats
+}
+
+/// A hook on its runtime. The requests that it gets bear the handle of the instance.
+fn bound(unbound: Unbound, runtime: &tokio::runtime::Handle, me: &Me) -> HttpHook {
+    let me = me.clone();
+    unbound(runtime.clone()).prepared(move |mut request| {
+        let me = me.clone();
+        async move {
+            if let Some(relay) = me.get().await {
+                request.extensions_mut().insert(relay);
+            }
+            request
+        }
+    })
+}
+
 pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
     check(&builder)?;
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-    let Builder { settings, listener, namespace, metrics, hooks, .. } = builder;
+    let Builder { settings, listener, namespace, metrics, keep, hooks, ready, http, service } =
+        builder;
+    let stats = counters(&settings.limits);
+    let listeners = listeners(&settings, listener)?;
     let (limits, shards) = (settings.limits, settings.shards);
-    let descriptors = Descriptors::raise();
-    let stats = Arc::new(ServerStats::default());
-    let connections_max = descriptors.connections_max(limits.reserved_descriptors);
-    stats.connections_max.store(connections_max, Ordering::Relaxed);
-    let listeners = match listener {
-        Some(listener) => adopt(&listener, shards, &limits)?,
-        None => bind(settings.host, settings.port, shards, &limits)?,
-    };
     let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
     let gateways: Vec<_> = (0..shards).map(|_| GatewayStats::new(&types)).collect();
     let (thoughts_max, patience) = (limits.decisions_max, limits.decision_timeout);
     let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
     let instance = instance(limits, namespaces, shards)?;
     let sources = Arc::new(OnceLock::<Sources>::new());
-    let answers = sources.clone();
-    let keep = builder.keep.unwrap_or(if hooks.see_handshakes() {
-        Keep::Everything
-    } else {
-        Keep::Nothing
-    });
+    let (answers, me) = (sources.clone(), Me::default());
+    let sees = if hooks.see_handshakes() { Keep::Everything } else { Keep::Nothing };
     let config = Config {
-        hook: builder.http.map(|hook| hook(runtime.clone())),
+        hook: http.map(|hook| bound(hook, &runtime, &me)),
         http: Arc::new(move |request: &HttpRequest<'_>| answers.get()?.answer(request)),
-        fallback: builder.service.map(|service| service(runtime.clone())),
+        fallback: service.map(|service| bound(service, &runtime, &me)),
         cors: settings.cors,
-        keep,
+        keep: keep.unwrap_or(sees),
         stats: stats.clone(),
         ..Config::new("/socket.io/", instance.clone())
     };
@@ -135,8 +166,8 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         hubs: server.hubs().to_vec(),
         gateways,
     });
-    let relay = Relay::new(server, handle, sources.clone(), rules, settings.drain);
-    if let Some(ready) = builder.ready {
+    let relay = Relay::new(server, handle, sources.clone(), rules, settings.drain, me);
+    if let Some(ready) = ready {
         ready(&relay);
     }
     Ok(relay)

@@ -85,8 +85,8 @@ export class Relay {
   }
 
   /** Starts the gateway without waiting; it may refuse to run. */
-  static launch({ shards, env = {}, port, wrapper = [], cwd, stdio } = {}) {
-    const [command, ...args] = [...wrapper, binary()];
+  static launch({ shards, env = {}, port, wrapper = [], cwd, stdio, bin } = {}) {
+    const [command, ...args] = [...wrapper, bin ?? binary()];
     const settings = { PORT: String(port), RELAY_SHARDS: shards && String(shards), ...env };
     for (const name of Object.keys(settings)) {
       if (settings[name] === undefined) delete settings[name];
