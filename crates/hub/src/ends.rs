@@ -218,8 +218,8 @@ impl<D> Core<D> {
         self.drop_connection(key);
     }
 
-    /// Ends a session that polls. Its last packets and the close go out with the GET that waits;
-    /// if none does, they wait for one, unless the client is taken to be gone.
+    /// Ends a session that polls. Its last packets go out with the GET that waits, the close with the
+    /// next; if none waits they wait for one, unless the client is taken to be gone.
     pub(crate) fn end_polling(&mut self, key: Key, reason: EndReason) {
         // A client that closed itself is waiting for nothing.
         let last: &[u8] = if reason == EndReason::TransportClose { b"6" } else { b"1" };
@@ -234,6 +234,9 @@ impl<D> Core<D> {
         connection.stage = Stage::Closing;
         connection.deadline = until;
         connection.decoder = None;
+        if let Some(Transport::Polling(polling)) = &mut connection.transport {
+            polling.close_within = lingers(reason).then_some(millis(patience));
+        }
         self.answer_get(key);
         if !lingers(reason) {
             self.drop_connection(key);

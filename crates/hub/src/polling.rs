@@ -63,6 +63,10 @@ pub(crate) struct Polling {
     pub(crate) post: Option<u64>,
     /// A POST that was worked off; its answer waits until the sender is read again.
     pub(crate) post_held: Option<u64>,
+    /// The last packet is the close, and goes out with a GET of its own: a client handles it before
+    /// the messages that stand in one payload with it. Each GET must come within so many
+    /// milliseconds.
+    pub(crate) close_within: Option<u64>,
     pub(crate) probe: Option<Box<Probe>>,
 }
 
@@ -327,11 +331,12 @@ impl<D> Core<D> {
             return;
         }
         let Some(number) = polling.get.take() else { return };
+        let close_at = polling.close_within.map(|_| connection.outbox.len() - 1);
         let (mut body, mut packets, mut bytes) = (Vec::new(), 0, 0);
-        for frame in connection.outbox.frames() {
+        for (at, frame) in connection.outbox.frames().enumerate() {
             packets += usize::from(frame.packets);
             let fits = packets <= packets_max && body.len() + frame.bytes().len() < bytes_max;
-            if !body.is_empty() && !fits {
+            if !body.is_empty() && (!fits || close_at == Some(at)) {
                 break;
             }
             payload::append(&mut body, frame.bytes());
@@ -352,6 +357,11 @@ impl<D> Core<D> {
         outbox.advance(bytes, |frame, counted| self.taken(frame, counted));
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.outbox = outbox;
+        if let Some(Transport::Polling(Polling { close_within: Some(within), .. })) =
+            connection.transport
+        {
+            connection.deadline = now + within;
+        }
         if connection.stage == Stage::Closing && connection.outbox.is_empty() {
             self.drop_connection(key);
         } else {

@@ -221,49 +221,6 @@ fn what_is_no_utf_8_is_replaced() {
 }
 
 #[test]
-fn a_server_side_end_waits_for_the_next_get() {
-    // With a GET that waits the last packets and the close are its answer.
-    check(
-        "get
-         post 42[\"echo\",1]␞42[\"shut\"]
-         < 2 ok
-         < 1 200 42[\"echo\",1]␞41␞1
-         < end forced_server_close
-         < gone
-         get
-         < 3 400/1",
-    );
-    // Without one they wait, but not for ever; what the client says meanwhile means nothing.
-    check(
-        "post 42[\"echo\",1]␞42[\"shut\"]␞42[\"others\",1]
-         < 1 ok
-         < alive
-         post 42[\"others\",2]
-         < 2 ok
-         post nonsense
-         < 3 ok
-         +29999
-         < alive
-         get
-         < 4 200 42[\"echo\",1]␞41␞1
-         < gone
-         get
-         < 5 400/1
-         < end forced_server_close",
-    );
-    check(
-        "post 42[\"shut\"]
-         < 1 ok
-         +29999
-         < alive
-         +1
-         < gone
-         get
-         < 2 400/1",
-    );
-}
-
-#[test]
 fn a_stop_reaches_who_polls() {
     check(
         "get

@@ -28,7 +28,7 @@ fn a_response_holds_sixteen_packets() {
          get
          < 4 -"
     ));
-    // The close is a packet too.
+    // The close has a response of its own.
     check(&format!(
         "{says}
 
@@ -39,9 +39,62 @@ fn a_response_holds_sixteen_packets() {
          get
          < 3 200 {second}
          get
-         < 4 200 {third}␞41␞1
+         < 4 200 {third}␞41
+         get
+         < 5 200 1
          < gone"
     ));
+}
+
+#[test]
+fn a_server_side_end_waits_for_the_next_get() {
+    // With a GET that waits the last packets are its answer; the close has a GET of its own, since
+    // clients handle it before what stands in one payload with it.
+    check(
+        "get
+         post 42[\"echo\",1]␞42[\"shut\"]
+         < 2 ok
+         < 1 200 42[\"echo\",1]␞41
+         < alive
+         get
+         < 3 200 1
+         < gone
+         get
+         < 4 400/1
+         < end forced_server_close",
+    );
+    // Without one they wait, but not for ever; what the client says meanwhile means nothing.
+    check(
+        "post 42[\"echo\",1]␞42[\"shut\"]␞42[\"others\",1]
+         < 1 ok
+         < alive
+         post 42[\"others\",2]
+         < 2 ok
+         post nonsense
+         < 3 ok
+         +29999
+         < alive
+         get
+         < 4 200 42[\"echo\",1]␞41
+         +29999
+         < alive
+         get
+         < 5 200 1
+         < gone
+         get
+         < 6 400/1
+         < end forced_server_close",
+    );
+    check(
+        "post 42[\"shut\"]
+         < 1 ok
+         +29999
+         < alive
+         +1
+         < gone
+         get
+         < 2 400/1",
+    );
 }
 
 #[test]
@@ -107,7 +160,9 @@ fn attachments_are_base64_and_in_one_response_with_their_text() {
          +1
          < end attachments_timeout
          get
-         < 3 200 2␞1",
+         < 3 200 2
+         get
+         < 4 200 1",
     );
 }
 

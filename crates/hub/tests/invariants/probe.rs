@@ -179,7 +179,9 @@ fn the_session_ends_while_its_websocket_probes() {
          get
          post 42[\"shut\"]
          < 3 ok
-         < 2 200 41␞1
+         < 2 200 41
+         get
+         < 4 200 1
          < ws gone
          < gone",
     );

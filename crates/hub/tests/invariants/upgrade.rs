@@ -163,7 +163,9 @@ fn a_session_that_is_closing_finishes_its_switch() {
          dial
          < ws gone
          get
-         < 2 200 41␞1
+         < 2 200 41
+         get
+         < 3 200 1
          < gone",
     );
 }
