@@ -91,7 +91,7 @@ mod visit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
@@ -213,6 +213,8 @@ pub(crate) struct Shared {
     pub(crate) stats: Arc<ServerStats>,
     pub(crate) mailboxes: Vec<Mailbox>,
     pub(crate) draining: DrainCell,
+    /// Shards that have something to do before the server ends.
+    pub(crate) unfinished: AtomicUsize,
     /// Somebody was told that this instance goes away.
     pub(crate) leaving: AtomicBool,
     pub(crate) pulses: Vec<Pulse>,
@@ -285,6 +287,7 @@ impl Server {
             stats: config.stats,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
             draining: DrainCell::new(),
+            unfinished: AtomicUsize::new(shards),
             leaving: AtomicBool::new(false),
             pulses: (0..shards).map(|_| Pulse::default()).collect(),
             started: Instant::now(),

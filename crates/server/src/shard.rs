@@ -74,6 +74,8 @@ pub(crate) struct Shard<A: Application> {
     pub(crate) calls: Arc<[Calls<A>]>,
     /// Connections when the server began to close them.
     draining_from: Option<usize>,
+    /// While it is drained: there is nothing left to do here.
+    finished: bool,
     /// When this shard meant to look up next; much later it was stopped meanwhile.
     planned: u64,
     /// Until when what arrived during a stall may not have been read yet.
@@ -136,6 +138,7 @@ fn try_run<A: Application + 'static>(
             requests: Requests::default(),
             calls,
             draining_from: None,
+            finished: false,
             planned: u64::MAX,
             late_until: 0,
             hub,
@@ -229,7 +232,8 @@ impl<A: Application> Shard<A> {
         Ok(())
     }
 
-    /// Closes what is due while the server ends; whether this shard has nothing left to do.
+    /// Closes what is due while the server ends; whether no shard has anything left to do. One that is
+    /// gone would take its listener along, at which clients of the others may just have knocked.
     fn drained(&mut self) -> bool {
         let Some(draining) = self.shared.draining.get() else { return false };
         let now = self.shared.now();
@@ -245,11 +249,15 @@ impl<A: Application> Shard<A> {
             return true;
         }
         let idle = self.open == 0 && self.rest.is_empty() && self.requests.waiting.is_empty();
-        draining.may_be_open(now, all) == 0
+        let finished = draining.may_be_open(now, all) == 0
             && idle
             && hub.connections() == 0
             && !hub.has_output()
-            && self.door.requests.get() == 0
+            && self.door.requests.get() == 0;
+        if finished && !std::mem::replace(&mut self.finished, true) {
+            self.shared.unfinished.fetch_sub(1, Ordering::AcqRel);
+        }
+        finished && self.shared.unfinished.load(Ordering::Acquire) == 0
     }
 
     /// Whether the process was stopped just now, so that HTTP connections were not read yet.
