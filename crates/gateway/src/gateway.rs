@@ -287,6 +287,8 @@ impl Application for Gateway {
             | Happening::Event { .. }
             | Happening::Disconnected { .. }
             | Happening::Acknowledged { .. }
+            | Happening::Fetched { .. }
+            | Happening::ServerSideEvent { .. }
             | Happening::Message { .. } => {}
         }
     }

@@ -1,5 +1,4 @@
-//! Acknowledgements that the server awaits: of one socket, and of a broadcast's receivers on all
-//! shards.
+//! Acknowledgements that the server awaits from single sockets, and the ids under which it does.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -7,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::application::{Answers, SocketKey};
-use crate::broadcast::{Broadcast, Collect, EmitError};
+use crate::broadcast::EmitError;
+use crate::cluster::SocketInfo;
 use crate::core::{Core, Timer, millis};
 use crate::encode::Outgoing;
 use crate::namespace::AckFor;
@@ -25,25 +25,7 @@ pub(crate) enum Outcome {
     Timeout { token: u64, connection: Key },
     Disconnected { token: u64 },
     Broadcast { token: u64, answers: Answers },
-}
-
-/// The answers to one broadcast, collected on the shard that sent it.
-#[derive(Debug)]
-pub(crate) struct Collector {
-    token: u64,
-    /// Shards that have not said how many sockets they asked.
-    shards_left: usize,
-    asked: u32,
-    answered: u32,
-    answers: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Collector {
-    /// Bytes of answers, as charged to the memory budget.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
+    Fetched { token: u64, sockets: Vec<SocketInfo>, complete: bool },
 }
 
 impl<D> Core<D> {
@@ -84,81 +66,6 @@ impl<D> Core<D> {
         let due = self.now.saturating_add(millis(timeout));
         self.timers.push(Reverse((due, Timer::Ack(socket, id))));
         Ok(())
-    }
-
-    pub(crate) fn broadcast_with_ack(
-        &mut self,
-        namespace: usize,
-        broadcast: Broadcast,
-        timeout: Duration,
-        token: u64,
-    ) -> Result<(), EmitError> {
-        if self.collectors.len() >= self.limits().broadcast_acks_max {
-            self.stats.acks_refused.add(1);
-            return Err(EmitError::TooManyAcks);
-        }
-        let request = self.collectors_made;
-        self.collectors_made += 1;
-        let collector = Collector {
-            token,
-            shards_left: self.instance.shards(),
-            asked: 0,
-            answered: 0,
-            answers: Vec::new(),
-            bytes: 0,
-        };
-        self.collectors.insert(request, collector);
-        let id = self.namespaces[namespace].next_ack();
-        let due = self.now.saturating_add(millis(timeout));
-        let collect = Collect { id, shard: self.shard, request, due };
-        if let Err(error) = self.broadcast(namespace, broadcast, Some(collect), false) {
-            self.collectors.remove(&request);
-            return Err(error);
-        }
-        self.timers.push(Reverse((due, Timer::Collector(request))));
-        Ok(())
-    }
-
-    /// A shard says how many of its sockets were asked.
-    pub(crate) fn ack_asked(&mut self, request: u64, sockets: u32) {
-        if let Some(collector) = self.collectors.get_mut(&request) {
-            collector.asked += sockets;
-            collector.shards_left -= 1;
-            self.finish_if_complete(request);
-        }
-    }
-
-    /// One socket answered. Late answers find no collector.
-    pub(crate) fn ack_answered(&mut self, request: u64, answer: Bytes) {
-        let max = self.limits().broadcast_ack_bytes_max;
-        let Some(collector) = self.collectors.get_mut(&request) else { return };
-        collector.answered += 1;
-        if collector.bytes + answer.len() > max {
-            self.stats.ack_answers_dropped.add(1);
-        } else {
-            collector.bytes += answer.len();
-            self.memory.add(answer.len());
-            collector.answers.push(answer);
-        }
-        self.finish_if_complete(request);
-    }
-
-    fn finish_if_complete(&mut self, request: u64) {
-        let Some(collector) = self.collectors.get(&request) else { return };
-        if collector.shards_left == 0 && collector.answered == collector.asked {
-            self.finish(request);
-        }
-    }
-
-    /// The collector is done, complete or out of time.
-    pub(crate) fn finish(&mut self, request: u64) {
-        let Some(collector) = self.collectors.remove(&request) else { return };
-        self.memory.sub(collector.bytes);
-        let complete = collector.shards_left == 0
-            && collector.answered == collector.asked
-            && collector.answers.len() == collector.asked as usize;
-        let answers = Answers { answers: collector.answers, asked: collector.asked, complete };
-        self.outcomes.push_back(Outcome::Broadcast { token: collector.token, answers });
     }
 
     /// An acknowledgement arrived, or its time is over. What it was for, the first time only.

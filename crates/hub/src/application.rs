@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use relay_socketio::packet::Args;
 
+use crate::cluster::SocketInfo;
 use crate::context::Context;
 use crate::reason::EndReason;
 use crate::slots::Key;
@@ -214,6 +215,25 @@ pub enum Happening<'a> {
         /// The outcome.
         answer: Answer<'a>,
     },
+    /// What [`Context::fetch_sockets`] found.
+    Fetched {
+        /// What the application called it.
+        token: u64,
+        /// The sockets.
+        sockets: Vec<SocketInfo>,
+        /// Whether every instance said all that it knows in time.
+        complete: bool,
+    },
+    /// Another instance's application sent an event to this one. Of the applications of this
+    /// instance one is told.
+    ServerSideEvent {
+        /// The namespace that it speaks of.
+        namespace: &'a str,
+        /// A JSON array: the event's name, then its arguments.
+        args: &'a str,
+        /// Whether [`Context::answer_server_side`] reaches it.
+        wants_answer: bool,
+    },
     /// A socket ended. It is in no room any more and nothing reaches it; its data is still there.
     Disconnected {
         /// Which.
@@ -244,6 +264,13 @@ pub trait Application {
 
     /// Decides on a CONNECT to a namespace that exists, before the client is answered.
     fn authorize(&mut self, request: &ConnectRequest<'_>) -> Decision<Self::Data>;
+
+    /// What other instances, and whoever [fetches](Context::fetch_sockets), are told of a socket
+    /// besides its rooms: JSON text. Without it they see an empty object.
+    fn socket_data(&mut self, data: &Self::Data) -> Option<String> {
+        let _ = data;
+        None
+    }
 
     /// Handles what happened, at once: nothing else of this shard runs meanwhile.
     fn handle(&mut self, cx: &mut Context<'_, Self::Data>, happening: Happening<'_>);

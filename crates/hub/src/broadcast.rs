@@ -125,21 +125,19 @@ pub(crate) struct Sending {
 pub(crate) enum Work {
     Send(Sending),
     Change(BulkOp),
+    /// A shard wants to know who they are, and has this number for it.
+    Find {
+        shard: usize,
+        request: u64,
+    },
 }
 
 impl Work {
     /// Whether who is in a room may be another after it.
     pub(crate) fn changes_rooms(&self) -> bool {
         match self {
-            Self::Send(_) => false,
+            Self::Send(_) | Self::Find { .. } => false,
             Self::Change(BulkOp::Join(_) | BulkOp::Leave(_) | BulkOp::Disconnect { .. }) => true,
-        }
-    }
-
-    pub(crate) fn collect(&self) -> Option<&Collect> {
-        match self {
-            Self::Send(sending) => sending.collect.as_ref(),
-            Self::Change(_) => None,
         }
     }
 }

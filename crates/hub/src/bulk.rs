@@ -5,6 +5,7 @@
 //! Who is reached, and when, is the fan-out's.
 
 use crate::application::SocketKey;
+use crate::broadcast::Work;
 use crate::cluster::Publication;
 use crate::context::Context;
 use crate::core::Core;
@@ -51,7 +52,7 @@ pub enum BulkOp {
 
 impl Bulk {
     /// What it costs to keep, roughly.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let rooms = match &self.op {
             BulkOp::Join(rooms) | BulkOp::Leave(rooms) => rooms_bytes(rooms),
             BulkOp::Disconnect { .. } => 0,
@@ -135,9 +136,9 @@ impl<D> Core<D> {
         if !remote {
             self.cluster.publish(namespace, &publication);
         }
-        if let Some(index) = self.look_up(namespace) {
+        if let (Some(index), Publication::Bulk(bulk)) = (self.look_up(namespace), publication) {
             self.stats.bulks.add(1);
-            self.place(index, publication, None, bytes);
+            self.place(index, bulk.audience, Work::Change(bulk.op), bytes);
         }
         Ok(())
     }

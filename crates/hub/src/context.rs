@@ -125,7 +125,7 @@ impl<D> Context<'_, D> {
     /// [`EmitError::Gone`], or our limits on a message.
     pub fn broadcast(&mut self, socket: SocketKey, broadcast: Broadcast) -> Result<(), EmitError> {
         self.core.still_has(socket)?;
-        self.core.broadcast(socket.namespace, broadcast, None, false)
+        self.core.broadcast(socket.namespace, broadcast, false)
     }
 
     /// The same for a namespace by name. One that does not exist here may exist on other instances.
@@ -134,7 +134,7 @@ impl<D> Context<'_, D> {
     /// Our limits on a message.
     pub fn broadcast_to(&mut self, namespace: &str, broadcast: Broadcast) -> Result<(), EmitError> {
         match self.core.look_up(namespace) {
-            Some(namespace) => self.core.broadcast(namespace, broadcast, None, false),
+            Some(namespace) => self.core.broadcast(namespace, broadcast, false),
             None => self.core.broadcast_elsewhere(namespace, broadcast),
         }
     }
@@ -147,8 +147,8 @@ impl<D> Context<'_, D> {
         Some(SocketKey { namespace, key })
     }
 
-    /// Broadcasts and collects the first argument of each receiver's acknowledgement; the outcome
-    /// comes as [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
+    /// Broadcasts and collects the first argument of each receiver's acknowledgement, on every
+    /// instance unless the broadcast is local; the outcome comes as [`crate::Happening::Acknowledged`] with `token`, within `timeout`.
     ///
     /// # Errors
     /// [`EmitError::Gone`], or our limits on a message and on broadcasts with acknowledgement under
@@ -161,7 +161,9 @@ impl<D> Context<'_, D> {
         token: u64,
     ) -> Result<(), EmitError> {
         self.core.still_has(socket)?;
-        self.core.broadcast_with_ack(socket.namespace, broadcast, timeout, token)
+        let shared = self.core.namespaces[socket.namespace].shared.clone();
+        let name = shared.as_ref().map_or("", |shared| shared.name());
+        self.core.ask_receivers((name, Some(socket.namespace)), broadcast, timeout, token)
     }
 
     /// Thinks about an event: what its connection says next waits until [`crate::Hub::resume`],

@@ -7,15 +7,17 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use relay_engineio::heartbeat::HeartbeatConfig;
 use relay_engineio::sid::SessionId;
 
-use crate::acks::{Collector, Outcome};
+use crate::acks::Outcome;
 use crate::application::SocketKey;
 use crate::broadcast::Entry;
-use crate::cluster::{Cluster, ClusterPort};
+use crate::cluster::{Cluster, ClusterPort, Serving};
+use crate::collect::Collector;
 use crate::connection::{Connection, NEVER};
 use crate::fan_out::Pending;
 use crate::frame::Window;
@@ -25,6 +27,7 @@ use crate::limits::Limits;
 use crate::memory::LocalMemory;
 use crate::namespace::{Namespace, Socket};
 use crate::order::Cursor;
+use crate::questions::Found;
 use crate::reason::EndReason;
 use crate::slots::{Key, Slots};
 use crate::stats::Stats;
@@ -92,6 +95,12 @@ pub(crate) struct Core<D> {
     pub(crate) outcomes: VecDeque<Outcome>,
     pub(crate) collectors: HashMap<u64, Collector>,
     pub(crate) collectors_made: u64,
+    /// Those of them that other instances asked for.
+    pub(crate) questions: usize,
+    /// Sockets that were looked for and found; what is known of them is yet to be told.
+    pub(crate) found: VecDeque<Found>,
+    /// What the application answers to the server-side event that it handles.
+    pub(crate) event_answer: Option<Bytes>,
     pub(crate) timers: BinaryHeap<Reverse<(u64, Timer)>>,
     /// Something was placed in the order since the other shards were last woken.
     pub(crate) placed: bool,
@@ -106,8 +115,13 @@ impl<D> Core<D> {
         instance: Arc<Instance>,
         shard: usize,
         seed: [u8; 32],
-        cluster: Box<dyn Cluster>,
+        mut cluster: Box<dyn Cluster>,
     ) -> Self {
+        if shard == 0 {
+            for name in instance.namespaces().fixed() {
+                cluster.serve(name.name(), Serving::Begins);
+            }
+        }
         let limits = instance.limits();
         Self {
             shard,
@@ -144,6 +158,9 @@ impl<D> Core<D> {
             outcomes: VecDeque::new(),
             collectors: HashMap::new(),
             collectors_made: 0,
+            questions: 0,
+            found: VecDeque::new(),
+            event_answer: None,
             timers: BinaryHeap::new(),
             placed: false,
             stats: Arc::default(),
@@ -189,6 +206,9 @@ impl<D> Core<D> {
             Effect::ReadAgain(connection) => self.read_again(connection),
             Effect::AckAsked { request, sockets } => self.ack_asked(request, sockets),
             Effect::AckAnswered { request, answer } => self.ack_answered(request, answer),
+            Effect::Found { request, sockets, is_cut } => {
+                self.shard_found(request, sockets, is_cut);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::application::{
     Application, ConnectRequest, Decision, Happening, Refusal, SocketKey, Ticket,
 };
+use crate::cluster::Serving;
 use crate::connection::NEVER;
 use crate::core::{Core, Timer, millis};
 use crate::encode::Outgoing;
@@ -187,7 +188,10 @@ impl<D> Core<D> {
 
     /// Makes the socket and tells the client its id. `None` if there are too many namespaces.
     fn admit(&mut self, key: Key, name: &str, data: D) -> Option<SocketKey> {
-        let (namespace, shared) = self.instance.namespaces().enter(name)?;
+        let (namespace, shared, is_new) = self.instance.namespaces().enter(name)?;
+        if is_new {
+            self.cluster.0.serve(name, Serving::Begins);
+        }
         // What was placed before is not for it.
         self.take_in();
         self.make_room_for(namespace);

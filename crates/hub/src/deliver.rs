@@ -7,13 +7,13 @@ use bytes::Bytes;
 
 use crate::application::{Message, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Sending, Work, check};
-use crate::bulk::Bulk;
 use crate::cluster::Publication;
 use crate::connection::Stage;
 use crate::core::Core;
 use crate::encode::{Outgoing, encode, message};
 use crate::frame::{Format, Frame, Load, Weight};
 use crate::hub::Effect;
+use crate::room::Audience;
 use crate::slots::Key;
 
 /// What a queue entry costs in memory beyond the frame it shares.
@@ -54,7 +54,8 @@ impl<D> Core<D> {
         Frame::new(bytes.into_boxed_slice(), packets, self.frames, self.now, load)
     }
 
-    fn check(&self, args: usize, attachments: &[Bytes]) -> Result<(), EmitError> {
+    /// Whether a message is within our limits, whoever its receivers are.
+    pub(crate) fn check(&self, args: usize, attachments: &[Bytes]) -> Result<(), EmitError> {
         let checked = check(args, attachments, self.limits());
         if checked == Err(EmitError::TooLarge) {
             self.stats.encoded_too_large.add(1);
@@ -123,11 +124,9 @@ impl<D> Core<D> {
         &mut self,
         namespace: usize,
         broadcast: Broadcast,
-        collect: Option<Collect>,
         remote: bool,
     ) -> Result<(), EmitError> {
         self.check(broadcast.packet.args.len(), &broadcast.packet.attachments)?;
-        let bytes = broadcast.packet.len() + broadcast.audience.bytes();
         let publication = Publication::Broadcast(broadcast);
         if remote {
             self.stats.remote_broadcasts.add(1);
@@ -136,8 +135,22 @@ impl<D> Core<D> {
             let name = self.namespaces[namespace].name();
             self.cluster.publish(name, &publication);
         }
-        self.place(namespace, publication, collect, bytes);
+        if let Publication::Broadcast(broadcast) = publication {
+            self.place_broadcast(namespace, broadcast, None);
+        }
         Ok(())
+    }
+
+    pub(crate) fn place_broadcast(
+        &mut self,
+        namespace: usize,
+        broadcast: Broadcast,
+        collect: Option<Collect>,
+    ) {
+        let Broadcast { packet, audience, volatile, .. } = broadcast;
+        let bytes = packet.len() + audience.bytes();
+        let work = Work::Send(Sending { packet, volatile, collect });
+        self.place(namespace, audience, work, bytes);
     }
 
     /// Hands a broadcast to the other instances alone: its namespace does not exist here.
@@ -152,19 +165,7 @@ impl<D> Core<D> {
     }
 
     /// Takes the next place of the order, which costs `bytes` and an entry's own weight.
-    pub(crate) fn place(
-        &mut self,
-        namespace: usize,
-        publication: Publication,
-        collect: Option<Collect>,
-        bytes: usize,
-    ) {
-        let (audience, work) = match publication {
-            Publication::Broadcast(Broadcast { packet, audience, volatile, .. }) => {
-                (audience, Work::Send(Sending { packet, volatile, collect }))
-            }
-            Publication::Bulk(Bulk { audience, op, .. }) => (audience, Work::Change(op)),
-        };
+    pub(crate) fn place(&mut self, namespace: usize, audience: Audience, work: Work, bytes: usize) {
         let shards = u32::try_from(self.instance.shards()).unwrap_or(u32::MAX);
         let bytes = bytes + self.limits().outbox_entry_bytes;
         let weight = self

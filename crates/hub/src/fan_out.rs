@@ -20,6 +20,7 @@ use crate::frame::{Frame, Frames, Load};
 use crate::hub::{Effect, Output};
 use crate::namespace::{AckFor, Namespace};
 use crate::order::Node;
+use crate::questions::Found;
 use crate::room::Room;
 
 /// An entry on its way to the sockets of this shard. It holds its place in the order.
@@ -32,6 +33,8 @@ pub(crate) struct Pending {
     /// Encoded when the first receiver that needs a format is found, once.
     frames: Frames,
     receivers: u32,
+    /// The sockets that were looked for, as far as they were visited.
+    found: Vec<SocketKey>,
     /// Whether the excepted sockets were marked and the members of its rooms noted.
     started: bool,
     /// The slots of its rooms' members, as they were when the first slice came to it: whoever
@@ -50,6 +53,7 @@ impl Pending {
             load: Load::new(),
             frames: Frames::default(),
             receivers: 0,
+            found: Vec::new(),
             started: false,
             members: Vec::new(),
             next: 0,
@@ -260,6 +264,11 @@ impl<D> Core<D> {
         match &entry.work {
             Work::Send(sending) => self.deliver(pending, entry.namespace, sending, slot),
             Work::Change(op) => self.change(entry.namespace, slot, op),
+            Work::Find { .. } => {
+                let key = sockets.key_at(slot);
+                let namespace = entry.namespace;
+                pending.found.extend(key.map(|key| SocketKey { namespace, key }));
+            }
         }
     }
 
@@ -304,7 +313,7 @@ impl<D> Core<D> {
     /// After the last receiver: the sender bears the weight, the collector knows the number, the
     /// place in the order is left.
     fn conclude(&mut self, pending: Pending) {
-        let Pending { node, load, frames, receivers, urgency, .. } = pending;
+        let Pending { node, load, frames, receivers, found, urgency, .. } = pending;
         if let Some(entry) = node.entry() {
             let waited = urgency == Urgency::Bulk;
             self.changes_pending -= usize::from(waited && entry.work.changes_rooms());
@@ -313,9 +322,15 @@ impl<D> Core<D> {
             {
                 self.lift(&weight);
             }
-            if let Some(collect) = entry.work.collect() {
-                let effect = Effect::AckAsked { request: collect.request, sockets: receivers };
-                self.tell(collect.shard, effect);
+            match &entry.work {
+                Work::Send(Sending { collect: Some(collect), .. }) => {
+                    let effect = Effect::AckAsked { request: collect.request, sockets: receivers };
+                    self.tell(collect.shard, effect);
+                }
+                &Work::Find { shard, request } => {
+                    self.found.push_back(Found { shard, request, sockets: found });
+                }
+                Work::Send(_) | Work::Change(_) => {}
             }
         }
         for frame in frames {

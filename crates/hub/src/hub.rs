@@ -12,7 +12,7 @@ use relay_engineio::heartbeat::Action;
 
 use crate::acks::Outcome;
 use crate::application::{Answer, Application, Handshake, Happening, Layer, SocketKey};
-use crate::cluster::{Cluster, Publication};
+use crate::cluster::{Cluster, Serving, SocketInfo};
 use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
@@ -42,6 +42,15 @@ pub enum Effect {
         request: u64,
         /// The first argument as JSON text.
         answer: Bytes,
+    },
+    /// A shard has found the sockets of an audience.
+    Found {
+        /// The collecting shard's number for the question.
+        request: u64,
+        /// What is known of them.
+        sockets: Vec<SocketInfo>,
+        /// There are more than may be told.
+        is_cut: bool,
     },
 }
 
@@ -198,22 +207,6 @@ impl<A: Application> Hub<A> {
         let some: Vec<_> = open.map(|(key, _)| key).take(count).collect();
         for key in some {
             self.core.end_connection(key, EndReason::ServerShuttingDown);
-        }
-        self.settle();
-    }
-
-    /// Does what another instance published to this instance's sockets. It takes its place in the
-    /// order like everything else, and is never published again. Unknown namespaces have nobody;
-    /// what is beyond our bounds is counted and left out.
-    pub fn remote(&mut self, now: u64, namespace: &str, publication: Publication) {
-        self.core.now = now;
-        match publication {
-            Publication::Broadcast(broadcast) => {
-                if let Some(index) = self.core.look_up(namespace) {
-                    _ = self.core.broadcast(index, broadcast, None, true);
-                }
-            }
-            Publication::Bulk(bulk) => _ = self.core.bulk(namespace, bulk, true),
         }
         self.settle();
     }
@@ -430,12 +423,16 @@ impl<A: Application> Hub<A> {
             self.core.end_found();
             if let Some(outcome) = self.core.outcomes.pop_front() {
                 self.tell_outcome(outcome);
+            } else if let Some(found) = self.core.found.pop_front() {
+                self.describe(found);
             } else if let Some((socket, reason)) = self.core.ended.pop_front() {
                 let sockets = &self.core.namespaces[socket.namespace].sockets;
                 let connection = sockets.get(socket.key).map(|socket| socket.connection);
                 self.tell(connection, Happening::Disconnected { socket, reason });
                 self.core.namespaces[socket.namespace].sockets.remove(socket.key);
-                self.core.instance.namespaces().leave(socket.namespace);
+                if let Some(gone) = self.core.instance.namespaces().leave(socket.namespace) {
+                    self.core.cluster.0.serve(gone.name(), Serving::Ends);
+                }
             } else {
                 return;
             }
@@ -448,6 +445,9 @@ impl<A: Application> Hub<A> {
             Outcome::Timeout { token, connection } => (Some(connection), token, Answer::Timeout),
             Outcome::Disconnected { token } => (None, token, Answer::Disconnected),
             Outcome::Broadcast { token, answers } => (None, token, Answer::Broadcast(answers)),
+            Outcome::Fetched { token, sockets, complete } => {
+                return self.tell(None, Happening::Fetched { token, sockets, complete });
+            }
         };
         self.tell(connection, Happening::Acknowledged { token, answer });
     }

@@ -11,6 +11,7 @@ mod application;
 mod broadcast;
 mod bulk;
 mod cluster;
+mod collect;
 mod connection;
 mod context;
 mod core;
@@ -34,6 +35,7 @@ mod order;
 mod outbox;
 mod polling;
 mod probe;
+mod questions;
 mod reason;
 mod receive;
 mod registry;
@@ -47,7 +49,9 @@ pub use application::{
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
 pub use bulk::{Bulk, BulkOp, JoinError};
-pub use cluster::{Alone, Cluster, Publication};
+pub use cluster::{
+    Alone, Asker, Cluster, Others, Publication, Question, Remote, Response, Serving, SocketInfo,
+};
 pub use context::Context;
 pub use frame::Frame;
 pub use hub::{Effect, Hub, Output};

@@ -73,10 +73,18 @@ pub struct Limits {
     pub rooms_per_shard_max: usize,
     /// Acknowledgements that the server awaits from one socket.
     pub acks_per_socket_max: usize,
-    /// Broadcasts with acknowledgement that one shard has under way.
+    /// Broadcasts with acknowledgement, and questions to all instances, that one shard has under
+    /// way.
     pub broadcast_acks_max: usize,
     /// Bytes of answers kept for one broadcast with acknowledgement; later ones are counted only.
     pub broadcast_ack_bytes_max: usize,
+    /// Questions of other instances that one shard has under way; later ones are answered with
+    /// nothing.
+    pub remote_questions_max: usize,
+    /// Bytes of what is told of the sockets of an audience; the rest is left out.
+    pub fetch_bytes_max: usize,
+    /// Bytes of what came from other instances and waits for one shard; whoever brings more waits.
+    pub remote_bytes_max: usize,
     /// Bytes of what a client says it is (`usuario`).
     pub user_bytes_max: usize,
 
@@ -185,6 +193,9 @@ impl Default for Limits {
             acks_per_socket_max: 1_000,
             broadcast_acks_max: 1_000,
             broadcast_ack_bytes_max: 4_000_000,
+            remote_questions_max: 1_000,
+            fetch_bytes_max: 4_000_000,
+            remote_bytes_max: 8_000_000,
             user_bytes_max: 1_024,
             outbox_bytes_max: 8_000_000,
             outbox_entry_bytes: 64,

@@ -86,6 +86,13 @@ impl Registry {
         self.lock().places.iter().flatten().map(|place| place.shared.clone()).collect()
     }
 
+    /// Those that exist for ever.
+    pub(crate) fn fixed(&self) -> Vec<Arc<SharedNamespace>> {
+        let places = self.lock();
+        let fixed = places.places.iter().flatten().filter(|place| place.sockets.is_none());
+        fixed.map(|place| place.shared.clone()).collect()
+    }
+
     /// How many exist.
     pub(crate) fn len(&self) -> usize {
         self.lock().by_name.len()
@@ -110,15 +117,16 @@ impl Registry {
         place.is_some_and(|place| place.sockets.is_none())
     }
 
-    /// One more socket; it is made if it does not exist. `None` if there are too many.
-    pub(crate) fn enter(&self, name: &str) -> Option<(usize, Arc<SharedNamespace>)> {
+    /// One more socket; it is made if it does not exist, and whether it was is the last of what is
+    /// returned. `None` if there are too many.
+    pub(crate) fn enter(&self, name: &str) -> Option<(usize, Arc<SharedNamespace>, bool)> {
         let mut places = self.lock();
         if let Some(&index) = places.by_name.get(name) {
             let place = places.places[index].as_mut()?;
             if let Some(sockets) = &mut place.sockets {
                 *sockets += 1;
             }
-            return Some((index, place.shared.clone()));
+            return Some((index, place.shared.clone(), false));
         }
         let dynamic = places.places.len() - places.free.len();
         if dynamic >= self.dynamic_max.saturating_add(places.static_count()) {
@@ -137,21 +145,21 @@ impl Registry {
             }
         };
         places.by_name.insert(name.into(), index);
-        Some((index, shared))
+        Some((index, shared, true))
     }
 
-    /// One socket less; with the last one it vanishes, unless it exists for ever.
-    pub(crate) fn leave(&self, index: usize) {
+    /// One socket less; with the last one it vanishes and is returned, unless it exists for ever.
+    pub(crate) fn leave(&self, index: usize) -> Option<Arc<SharedNamespace>> {
         let mut places = self.lock();
-        let Some(Some(place)) = places.places.get_mut(index) else { return };
-        let Some(sockets) = &mut place.sockets else { return };
+        let sockets = places.places.get_mut(index)?.as_mut()?.sockets.as_mut()?;
         *sockets -= 1;
-        if *sockets == 0
-            && let Some(place) = places.places[index].take()
-        {
-            places.by_name.remove(place.shared.name());
-            places.free.push(index);
+        if *sockets > 0 {
+            return None;
         }
+        let place = places.places[index].take()?;
+        places.by_name.remove(place.shared.name());
+        places.free.push(index);
+        Some(place.shared)
     }
 }
 
@@ -221,7 +229,7 @@ mod tests {
             }
             let before = two.stats().deliveries.get();
             let broadcast = Broadcast::new(packet.clone(), Audience::all());
-            one.core().broadcast(index, broadcast, None, false).expect("within the bounds");
+            one.core().broadcast(index, broadcast, false).expect("within the bounds");
             two.catch_up(0);
             assert_eq!(two.stats().deliveries.get() - before, expected, "{name}");
         }
@@ -230,7 +238,7 @@ mod tests {
     #[test]
     fn dynamic_namespaces_vanish_with_their_last_socket() {
         let registry = Registry::new(&["/", "/a"], 1);
-        let (index, shared) = registry.enter("/b").unwrap();
+        let (index, shared, _) = registry.enter("/b").unwrap();
         assert_eq!((index, shared.name()), (2, "/b"));
         assert_eq!(registry.enter("/b").unwrap().0, 2);
         assert!(registry.enter("/c").is_none(), "the bound is one");

@@ -77,6 +77,14 @@ stats! {
     volatile_dropped,
     /// Broadcasts of other instances delivered here.
     remote_broadcasts,
+    /// Questions that other instances asked this one.
+    remote_questions,
+    /// Those that were answered with nothing, since too many were under way.
+    remote_questions_refused,
+    /// Events of other instances' applications for this one's.
+    server_side_events,
+    /// Answers about sockets from which some were left out, since they were too large.
+    fetches_cut,
     /// Messages whose encoding would exceed the bound of one message.
     encoded_too_large,
     /// Joins refused: a socket's, a request's or the shard's bound of rooms.

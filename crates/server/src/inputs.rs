@@ -1,4 +1,5 @@
-//! What HTTP connections ask of a shard's sessions, carried out in a pass.
+//! What HTTP connections ask of a shard's sessions, what other instances send it, and what other
+//! threads call, carried out in a pass.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -37,6 +38,14 @@ impl<A: Application> Shard<A> {
             }
             let Some(input) = self.requests.waiting.pop_front() else { return };
             self.take_input(hub, now, input);
+            self.carry_out(hub);
+        }
+        for _ in 0..self.shared.limits().reads_per_pass {
+            if !hub.may_read() {
+                return;
+            }
+            let Some(remote) = self.shared.inboxes[self.index].take() else { break };
+            hub.remote(now, remote);
             self.carry_out(hub);
         }
         for _ in 0..self.shared.limits().reads_per_pass {

@@ -84,6 +84,7 @@ mod mailbox;
 mod patient;
 mod polling;
 mod pulse;
+mod remotes;
 mod shard;
 mod upgrade;
 mod visit;
@@ -94,7 +95,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use relay_hub::{Alone, Application, Hub, Instance, Limits, Stats};
+use relay_hub::{Alone, Application, Cluster, Hub, Instance, Limits, Stats};
 
 pub use relay_hub as hub;
 
@@ -108,11 +109,13 @@ pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use keep::Keep;
 pub use listen::{ListenError, adopt, bind};
 pub use relay_engineio::handshake::Enabled;
+pub use remotes::Remotes;
 
 use drain::{DrainCell, Draining};
 use handle::Calls;
 use mailbox::Mailbox;
 use pulse::Pulse;
+use remotes::Inbox;
 
 /// Answers plain HTTP requests that are not the protocol's. Called on a shard's thread: it must
 /// not block. `None` is a 404.
@@ -154,6 +157,9 @@ pub struct Config {
     pub compression: bool,
     /// Counters of the server itself.
     pub stats: Arc<ServerStats>,
+    /// The other instances, as each shard sees them, in the order of the shards; without any the
+    /// instance is alone. What comes from there goes in through [`Server::remotes`].
+    pub clusters: Vec<Box<dyn Cluster + Send>>,
 }
 
 impl Config {
@@ -176,6 +182,7 @@ impl Config {
             serve_client: true,
             compression: true,
             stats: Arc::default(),
+            clusters: Vec::new(),
         }
     }
 }
@@ -212,6 +219,7 @@ pub(crate) struct Shared {
     pub(crate) requests: AtomicU64,
     pub(crate) stats: Arc<ServerStats>,
     pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) inboxes: Vec<Inbox>,
     pub(crate) draining: DrainCell,
     /// Shards that have something to do before the server ends.
     pub(crate) unfinished: AtomicUsize,
@@ -270,6 +278,8 @@ impl Server {
             let all = Descriptors::raise().connections_max(reserved);
             connections_max.store(all, Ordering::Relaxed);
         }
+        let remote_bytes_max = config.instance.limits().remote_bytes_max;
+        let mut clusters = config.clusters.into_iter();
         let shared = Arc::new(Shared {
             path: config.path,
             instance: config.instance,
@@ -286,6 +296,7 @@ impl Server {
             requests: AtomicU64::new(0),
             stats: config.stats,
             mailboxes: (0..shards).map(|_| Mailbox::default()).collect(),
+            inboxes: (0..shards).map(|_| Inbox::new(remote_bytes_max)).collect(),
             draining: DrainCell::new(),
             unfinished: AtomicUsize::new(shards),
             leaving: AtomicBool::new(false),
@@ -303,10 +314,10 @@ impl Server {
             let stats = Arc::new(Stats::default());
             hubs.push(stats.clone());
             let (shared, calls) = (shared.clone(), handle.calls.clone());
+            let cluster = clusters.next().unwrap_or_else(|| Box::new(Alone));
             let run = move || {
-                let hub =
-                    Hub::new(shared.instance.clone(), index, seed, application, Box::new(Alone))
-                        .with_stats(stats);
+                let hub = Hub::new(shared.instance.clone(), index, seed, application, cluster)
+                    .with_stats(stats);
                 shard::run(index, &shared, calls, hub, listener);
             };
             threads.push(std::thread::Builder::new().name(format!("shard-{index}")).spawn(run)?);
@@ -324,6 +335,12 @@ impl Server {
     #[must_use]
     pub fn hubs(&self) -> &[Arc<Stats>] {
         &self.hubs
+    }
+
+    /// The way from other instances to the shards.
+    #[must_use]
+    pub fn remotes(&self) -> Remotes {
+        Remotes { shared: self.shared.clone() }
     }
 
     /// What others ask about the server.

@@ -294,6 +294,7 @@ impl<A: Application> Shard<A> {
         self.carry_out(hub);
         let waits = !self.to_read.is_empty()
             || !self.requests.waiting.is_empty()
+            || !self.shared.inboxes[self.index].is_empty()
             || !self.calls[self.index].is_empty();
         Ok(!self.rest.is_empty() || hub.is_behind() || (waits && hub.may_read()))
     }

@@ -52,7 +52,7 @@ impl<A: Application> Hub<A> {
         frames.extend(pending.map(|frame| (frame.serial(), frame.bytes().len())));
         let frame_bytes = |len: &usize| len + limits.outbox_entry_bytes;
         bytes += frames.values().map(frame_bytes).sum::<usize>();
-        bytes += core.collectors.values().map(crate::acks::Collector::bytes).sum::<usize>();
+        bytes += core.collectors.values().map(crate::collect::Collector::bytes).sum::<usize>();
         assert_eq!(core.memory.used(), bytes, "the memory that is charged");
         assert_eq!(core.stats.senders_held_now.get(), held, "gauge: senders held");
         assert_eq!(core.stats.connections.get(), open as u64, "gauge: connections");
@@ -65,6 +65,7 @@ impl<A: Application> Hub<A> {
         assert_eq!((core.rooms, core.stats.rooms.get()), (rooms, rooms as u64), "gauge: rooms");
         assert!(core.ended.is_empty() && core.outcomes.is_empty(), "something was not told");
         assert!(core.overflowed.is_empty(), "a slow consumer was not ended");
+        assert!(core.found.is_empty(), "what was found was not told");
         assert!(core.closing.is_empty(), "a connection was not closed");
     }
 

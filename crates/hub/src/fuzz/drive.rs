@@ -11,8 +11,8 @@ use relay_websocket::{Opcode, write_masked_frame};
 
 use super::Puppet;
 use crate::{
-    Audience, Body, Broadcast, Effect, Handshake, Hub, Key, Output, Packet, Publication, Reply,
-    Request,
+    Audience, Body, Broadcast, Effect, Handshake, Hub, Key, Output, Packet, Publication, Remote,
+    Reply, Request,
 };
 
 /// Connections that one input can open.
@@ -97,7 +97,9 @@ impl<'a> Drive<'a> {
             _ => {
                 let packet = Packet::new(b"[\"remote\"]", &[]);
                 let broadcast = Broadcast::new(packet, Audience::all());
-                self.hubs[shard].remote(self.now, "/", Publication::Broadcast(broadcast));
+                let publication = Publication::Broadcast(broadcast);
+                let remote = Remote::Publication { namespace: "/".into(), publication };
+                self.hubs[shard].remote(self.now, remote);
             }
         }
         self.carry_out();

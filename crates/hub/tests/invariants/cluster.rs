@@ -10,6 +10,7 @@ fn published(world: &World) -> Vec<String> {
         Publication::Broadcast(broadcast) => {
             format!("{namespace} {}", String::from_utf8_lossy(&broadcast.packet.args))
         }
+        Publication::ServerSideEvent(args) => format!("{namespace} {args}"),
         Publication::Bulk(bulk) => format!("{namespace} {:?} {:?}", bulk.audience, bulk.op),
     };
     published.iter().map(line).collect()

@@ -8,6 +8,7 @@ mod backpressure;
 mod bulk;
 mod cluster;
 mod doors;
+mod fleet;
 mod fuzz;
 mod heartbeat;
 mod memory;

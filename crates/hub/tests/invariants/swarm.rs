@@ -213,6 +213,7 @@ fn meet(socket: &mut Option<Model>, publication: &Publication) -> Option<String>
             let is_heard = !broadcast.volatile && is_reached(&broadcast.audience, *id, rooms);
             (is_heard && !args.starts_with("[\"ask")).then(|| args.to_owned())
         }
+        Publication::ServerSideEvent(_) => None,
         Publication::Bulk(bulk) => {
             if is_reached(&bulk.audience, *id, rooms) {
                 match &bulk.op {

@@ -145,6 +145,31 @@ const HUB: &[Definition] = &[
         Value::Hubs(|it| it.volatile_dropped.get()),
     ),
     counter(
+        "relay_remote_broadcasts_total",
+        "Broadcasts of other instances delivered here.",
+        Value::Hubs(|it| it.remote_broadcasts.get()),
+    ),
+    counter(
+        "relay_remote_questions_total",
+        "Questions that other instances asked this one.",
+        Value::Hubs(|it| it.remote_questions.get()),
+    ),
+    counter(
+        "relay_remote_questions_refused_total",
+        "Those that were answered with nothing because too many were under way.",
+        Value::Hubs(|it| it.remote_questions_refused.get()),
+    ),
+    counter(
+        "relay_server_side_events_total",
+        "Events of other instances' applications for this one's.",
+        Value::Hubs(|it| it.server_side_events.get()),
+    ),
+    counter(
+        "relay_fetches_cut_total",
+        "Answers about sockets from which some were left out because they were too large.",
+        Value::Hubs(|it| it.fetches_cut.get()),
+    ),
+    counter(
         "relay_encoded_too_large_total",
         "Messages whose encoding would exceed the bound of one message.",
         Value::Hubs(|it| it.encoded_too_large.get()),

@@ -40,7 +40,9 @@ fn expected(world: &World, id: usize, name: &str) -> Vec<String> {
         let here = said.iter().filter(|(namespace, _)| namespace == name);
         expected.extend(here.map(|(_, it)| match it {
             Publication::Broadcast(it) => String::from_utf8_lossy(&it.packet.args).into_owned(),
-            Publication::Bulk(bulk) => panic!("nobody asks for {bulk:?}"),
+            Publication::Bulk(_) | Publication::ServerSideEvent(_) => {
+                panic!("nobody asks for {it:?}")
+            }
         }));
     }
     expected

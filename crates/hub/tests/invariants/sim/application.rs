@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use relay_hub::{
     Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, Decision,
-    EmitError, EndReason, Happening, Packet, Refusal, Room, SocketId, SocketKey, Ticket,
+    EmitError, EndReason, Happening, Packet, Refusal, Room, SocketId, SocketInfo, SocketKey,
+    Ticket,
 };
 use relay_socketio::json;
 use relay_socketio::{Args, Attachments};
@@ -22,6 +23,8 @@ pub(crate) enum Outcome {
     Timeout,
     Disconnected,
     Broadcast(Answers),
+    /// Sockets by their ids, and whether these are all.
+    Fetched(Vec<SocketInfo>, bool),
     /// It was not sent.
     Refused(EmitError),
 }
@@ -57,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) all: Vec<Fact>,
     /// Tokens given out.
     pub(crate) tokens: u64,
+    /// Server-side events: the namespace, the arguments, whether an answer is wanted.
+    pub(crate) server_side: Vec<(String, String, bool)>,
     /// What it was asked to decide on: the client, the namespace, the ticket.
     pub(crate) asked: Vec<(usize, String, Ticket)>,
 }
@@ -207,6 +212,7 @@ impl TestApplication {
             "ask-all" | "ask-room" | "ask-others" => {
                 self.ask_many(cx, socket, &words, ms, to(Audience::all()));
             }
+            "fetch" => self.fetch(cx, socket, ms, words.get(2)),
             "panic" => panic!("as the client wished"),
             "panic-at-answer" => {
                 let token = self.token();
@@ -241,6 +247,21 @@ impl TestApplication {
         };
         let token = self.token();
         self.wished(token, cx.broadcast_with_ack(socket, broadcast, timeout, token));
+    }
+
+    /// Asks who is in a room, or in the whole namespace.
+    fn fetch(
+        &self,
+        cx: &mut Context<'_, Data>,
+        socket: SocketKey,
+        timeout: Duration,
+        room: Option<&String>,
+    ) {
+        let rooms = room.into_iter().map(|room| Room::from(&**room)).collect();
+        let namespace = cx.namespace(socket).to_owned();
+        let token = self.token();
+        let audience = Audience::rooms(rooms);
+        self.wished(token, cx.fetch_sockets(&namespace, audience, timeout, token));
     }
 
     fn seat(&self, cx: &mut Context<'_, Data>, socket: SocketKey, joins: bool, room: &str) {
@@ -279,6 +300,10 @@ impl Application for TestApplication {
         }
     }
 
+    fn socket_data(&mut self, data: &Data) -> Option<String> {
+        Some(format!("{{\"client\":{}}}", data.client))
+    }
+
     fn handle(&mut self, cx: &mut Context<'_, Data>, happening: Happening<'_>) {
         match happening {
             Happening::Connected(socket) => {
@@ -291,6 +316,17 @@ impl Application for TestApplication {
                 self.event(cx, socket, &args);
                 if let (Some(ack), Attachments::List(list)) = (ack, args.attachments()) {
                     _ = cx.acknowledge(socket, ack, args.raw().as_bytes(), list);
+                }
+            }
+            Happening::Fetched { token, mut sockets, complete } => {
+                sockets.sort_by(|one, other| one.id.cmp(&other.id));
+                self.note(Fact::Outcome { token, outcome: Outcome::Fetched(sockets, complete) });
+            }
+            Happening::ServerSideEvent { namespace, args, wants_answer } => {
+                let heard = (namespace.to_owned(), args.to_owned(), wants_answer);
+                self.log.borrow_mut().server_side.push(heard);
+                if args.starts_with("[\"question\"") {
+                    cx.answer_server_side(args.as_bytes());
                 }
             }
             Happening::Message { .. } | Happening::Overdue { .. } => {

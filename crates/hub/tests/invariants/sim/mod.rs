@@ -8,6 +8,7 @@
 mod application;
 mod check;
 mod client;
+mod cluster;
 mod doors;
 pub(crate) mod flood;
 mod http;
@@ -25,13 +26,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use relay_hub::{
-    Broadcast, Cluster, Effect, Handshake, Hub, Instance, Key, Limits, MemoryBudget, Output,
-    Publication,
-};
+use relay_hub::{Effect, Handshake, Hub, Instance, Key, Limits, MemoryBudget, Output, Publication};
 
 pub(crate) use application::{Change, Fact, Log, Outcome, TestApplication};
 pub(crate) use client::{Answering, Client, Reading};
+use cluster::Port;
+pub(crate) use cluster::{Fleet, Wire, json};
 pub(crate) use poller::Style;
 pub(crate) use random::{Random, seeds};
 
@@ -40,14 +40,6 @@ pub(crate) const NAMESPACES: [&str; 2] = ["/", "/other"];
 
 /// What the cluster was handed: the namespace and what for.
 pub(crate) type Published = Rc<RefCell<Vec<(String, Publication)>>>;
-
-struct Recorder(Published);
-
-impl Cluster for Recorder {
-    fn publish(&mut self, namespace: &str, publication: &Publication) {
-        self.0.borrow_mut().push((namespace.to_owned(), publication.clone()));
-    }
-}
 
 /// A shard's hub and what is on its way to it.
 struct Shard {
@@ -93,13 +85,18 @@ impl World {
     }
 
     pub(crate) fn new(limits: Limits, shards: usize, seed: u64) -> Self {
+        Self::on(limits, shards, seed, None)
+    }
+
+    /// A world whose instance has others beside it.
+    pub(crate) fn on(limits: Limits, shards: usize, seed: u64, wire: Option<&Wire>) -> Self {
         limits.check().expect("the bounds agree with each other");
         let instance = Instance::new(limits, &NAMESPACES, shards, 7);
         let log = Log::default();
         let published = Published::default();
         let hub = |shard: usize| {
             let application = TestApplication::new(log.clone(), published.clone());
-            let cluster = Box::new(Recorder(published.clone()));
+            let cluster = Box::new(Port::new(published.clone(), wire.cloned(), shard));
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&(seed ^ (shard as u64) << 56).to_le_bytes());
             Shard {

@@ -1,6 +1,6 @@
 //! What comes from other instances.
 
-use relay_hub::{Broadcast, Publication};
+use relay_hub::{Broadcast, Publication, Remote};
 
 use super::World;
 
@@ -12,7 +12,15 @@ impl World {
 
     /// Does what another instance published.
     pub(crate) fn remote_publication(&mut self, shard: usize, namespace: &str, it: Publication) {
-        self.shards[shard].hub.remote(self.now, namespace, it);
+        self.take_remote(
+            shard,
+            Remote::Publication { namespace: namespace.into(), publication: it },
+        );
+    }
+
+    /// Takes what comes from another instance.
+    pub(crate) fn take_remote(&mut self, shard: usize, remote: Remote) {
+        self.shards[shard].hub.remote(self.now, remote);
         self.carry_out(shard);
     }
 }
