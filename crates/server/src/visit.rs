@@ -70,12 +70,6 @@ impl Visit {
     async fn route(self, head: Box<Parts>, body: &mut Incoming) -> Answer {
         let shared = self.door.shared.clone();
         let upgrade = is_upgrade(&head);
-        if let Some(hook) = &shared.hook
-            && !names_session(&head.uri)
-            && let Some(answer) = self.ask(hook, &head, body).await
-        {
-            return answer;
-        }
         // A target that names a scheme is meant for a proxy: it is the program's, as in the stock
         // server.
         let is_ours = head.uri.scheme().is_none();
@@ -97,7 +91,10 @@ impl Visit {
         let origin = origin.and_then(|it| HeaderValue::from_bytes(it.as_bytes()).ok());
         let mut answer = match file.flatten() {
             Some(file) => file.map(AnswerBody::from),
-            None => self.protocol(head, upgrade, body).await,
+            None => match self.first(&head, upgrade, body).await {
+                Some(answer) => answer,
+                None => self.protocol(head, upgrade, body).await,
+            },
         };
         // No browser shows a refused WebSocket to a page.
         if let Some(cors) = cors
@@ -112,8 +109,23 @@ impl Visit {
         answer
     }
 
+    /// What the program answers before anybody else is asked. Sessions that have begun are not its
+    /// business, nor are the preflights of browsers, which bear no secret.
+    async fn first(&self, head: &Parts, upgrade: bool, body: &mut Incoming) -> Option<Answer> {
+        let hook = self.door.shared.hook.as_ref().filter(|_| !names_session(&head.uri))?;
+        let mut answer = self.ask(hook, head, body).await?;
+        // Who asks for a WebSocket has nothing more to ask for by HTTP.
+        if upgrade {
+            close(&mut answer);
+        }
+        Some(answer)
+    }
+
     /// Answers what is not the protocol's.
     async fn foreign(&self, head: &Parts, upgrade: bool, body: &mut Incoming) -> Answer {
+        if let Some(answer) = self.first(head, upgrade, body).await {
+            return answer;
+        }
         let plain = HttpRequest { method: head.method.as_str(), path: head.uri.path() };
         let mut answer = match (self.door.shared.http)(&plain) {
             Some(made) => response(made.status, made.content_type, made.body),

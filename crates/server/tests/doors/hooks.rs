@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hyper::{Method, Request, Response, StatusCode};
 use relay_server::hub::Limits;
-use relay_server::{Config, HttpBody, HttpBodyError, HttpHook, PeerAddress};
+use relay_server::{Config, Cors, CorsOptions, HttpBody, HttpBodyError, HttpHook, PeerAddress};
 use tower_service::Service;
 
 use crate::client::{Client, ask_websocket, get};
@@ -136,6 +136,33 @@ fn a_hook_may_refuse_new_sessions_and_is_not_asked_about_old_ones() {
         let said = crate::client::post(it.address, &format!("transport=polling&sid={sid}"), "1");
         assert_eq!((said.status, asked.load(Ordering::SeqCst)), (200, 3));
         assert!(Client::of(ask_websocket(it.address, "key=1")).is_ok());
+    });
+}
+
+#[test]
+fn browsers_are_told_what_a_hook_refused() {
+    let hook = |request: Request<HttpBody>| {
+        let is_known = request.headers().contains_key("x-key");
+        ready(if is_known { None } else { answer(StatusCode::UNAUTHORIZED, String::new()) })
+    };
+    let configure = |config: &mut Config, runtime| {
+        config.hook = Some(HttpHook::new(runtime, hook));
+        config.cors = Cors::new(&CorsOptions::default()).ok();
+    };
+    with(Limits::default(), configure, |it| {
+        let ask = |method: &str, more: &str| {
+            let line = format!("{method} /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a");
+            let head =
+                format!("{line}\r\nOrigin: https://a.com\r\nConnection: close\r\n{more}\r\n");
+            talk(it.address, &head).to_ascii_lowercase()
+        };
+        let allowed = "\r\naccess-control-allow-origin: *\r\n";
+        let refused = ask("GET", "");
+        assert!(status(&refused) == 401 && refused.contains(allowed), "{refused}");
+        // A browser asks first, without its key.
+        let preflight = ask("OPTIONS", "Access-Control-Request-Headers: x-key\r\n");
+        assert!(status(&preflight) == 204 && preflight.contains(allowed), "{preflight}");
+        assert_eq!(status(&ask("POST", "X-Key: k\r\nContent-Length: 0\r\n")), 400);
     });
 }
 
