@@ -3,8 +3,36 @@
 //! [`Relay::builder`] sets an instance up, [`Builder::start`] starts it on threads of its own, and
 //! the [`Relay`] that comes back reaches every client from any thread.
 //!
+//! ```
+//! use std::net::Ipv4Addr;
+//!
+//! use relay::{Refusal, Relay, User};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let relay = Relay::builder()
+//!     .host(Ipv4Addr::LOCALHOST)
+//!     .port(0)
+//!     .authorize(|asked| match asked.handshake().auth_text("token") {
+//!         Some(_) => Ok(()),
+//!         None => Err(Refusal::new("token missing")),
+//!     })
+//!     .start()
+//!     .await?;
+//! relay.to(User::from("ana")).emit("notice", "hello")?;
+//! relay.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `docs/embedding.md` tells the rest, the folder `examples` shows it.
+//!
 //! The crate [`server`] below it is a Socket.IO server without Relay's rules, for applications that
 //! have rules of their own.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+mod embedding_page {}
 
 mod embed;
 pub mod health;

@@ -133,8 +133,8 @@ pub struct Config {
     pub path: String,
     /// The instance that the shards make up.
     pub instance: Arc<Instance>,
-    /// Asked first, about every request but those of sessions that have begun; what it answers
-    /// goes no further.
+    /// Asked first, about every request but those of sessions that have begun, preflights of the
+    /// protocol and the client library; what it answers goes no further.
     pub hook: Option<HttpHook>,
     /// Plain HTTP.
     pub http: HttpHandler,

@@ -213,8 +213,8 @@ impl Builder {
 
 /// HTTP beside the protocol.
 impl Builder {
-    /// Asked first about every HTTP request but those of sessions that have begun: it answers, or
-    /// passes on with `None`. Runs on the program's runtime; see [`HttpHook`]. The [`Relay`] is
+    /// Asked first about every HTTP request but those of sessions that have begun, preflights of the
+    /// protocol and the client library: it answers, or passes on with `None`. Runs on the program's runtime; see [`HttpHook`]. The [`Relay`] is
     /// among the extensions of the request, and a [`PeerAddress`](relay_server::PeerAddress).
     pub fn http<F, B>(
         mut self,
