@@ -156,11 +156,40 @@ impl Refusal {
     }
 }
 
-/// The answers to a broadcast with acknowledgement: the first argument of each, as JSON text.
+/// The first argument of an acknowledgement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AckValue {
+    /// JSON text; `null` stands for an acknowledgement without arguments.
+    pub json: Bytes,
+    /// The binaries that its placeholders name by their index, and perhaps some that it does not.
+    /// Without any, what looks like a placeholder is plain data.
+    pub attachments: Vec<Bytes>,
+}
+
+impl AckValue {
+    /// A value without binaries.
+    #[must_use]
+    pub fn json(json: Bytes) -> Self {
+        Self { json, attachments: Vec::new() }
+    }
+
+    /// No value.
+    #[must_use]
+    pub fn null() -> Self {
+        Self::json(Bytes::from_static(b"null"))
+    }
+
+    /// Bytes of its text and its binaries.
+    pub(crate) fn len(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// The answers to a broadcast with acknowledgement: the first argument of each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answers {
-    /// In the order of arrival. `null` stands for an answer without arguments.
-    pub answers: Vec<Bytes>,
+    /// In the order of arrival.
+    pub answers: Vec<AckValue>,
     /// Sockets that were asked.
     pub asked: u32,
     /// Whether all of them answered in time.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::application::AckValue;
 use crate::broadcast::Broadcast;
 use crate::bulk::Bulk;
 use crate::room::{Audience, Room, rooms_bytes};
@@ -61,8 +62,8 @@ pub enum Response {
     Instances(u32),
     /// So many sockets of an instance were asked.
     Receivers(u32),
-    /// One of them acknowledged: the first argument as JSON text, `null` if there was none.
-    Ack(Bytes),
+    /// One of them acknowledged.
+    Ack(AckValue),
     /// Sockets of an instance.
     Sockets(Vec<SocketInfo>),
     /// Rooms of an instance, each once.
@@ -152,7 +153,8 @@ impl Remote {
             }
             Self::Response { response, .. } => match response {
                 Response::Instances(_) | Response::Receivers(_) | Response::ServerSide(None) => 0,
-                Response::Ack(json) | Response::ServerSide(Some(json)) => json.len(),
+                Response::Ack(value) => value.len(),
+                Response::ServerSide(Some(json)) => json.len(),
                 Response::Sockets(sockets) => sockets.iter().map(SocketInfo::bytes).sum(),
                 Response::Rooms(rooms) => rooms_bytes(rooms),
             },

@@ -9,10 +9,8 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::acks::Outcome;
-use crate::application::Answers;
+use crate::application::{AckValue, Answers};
 use crate::cluster::{Asker, Others, Question, Response, SocketInfo};
 use crate::core::{Core, Timer, millis};
 use crate::room::Room;
@@ -30,7 +28,7 @@ pub(crate) enum Whose {
 #[derive(Debug)]
 pub(crate) enum Gathered {
     /// Acknowledgements of sockets, or answers of applications.
-    Acks { asked: u32, answered: u32, answers: Vec<Bytes> },
+    Acks { asked: u32, answered: u32, answers: Vec<AckValue> },
     /// Sockets.
     Sockets { sockets: Vec<SocketInfo>, is_cut: bool },
     /// Sockets, of whom only the rooms are asked.
@@ -146,7 +144,7 @@ impl<D> Core<D> {
     }
 
     /// One socket answered, or an application did. Late answers find no collector.
-    pub(crate) fn ack_answered(&mut self, request: u64, answer: Bytes) {
+    pub(crate) fn ack_answered(&mut self, request: u64, answer: AckValue) {
         let max = self.limits().broadcast_ack_bytes_max;
         let Some(collector) = self.collectors.get_mut(&request) else { return };
         let Gathered::Acks { answered, answers, .. } = &mut collector.gathered else { return };
@@ -216,7 +214,8 @@ impl<D> Core<D> {
             (Response::ServerSide(answer), Gathered::Acks { asked, .. }) => {
                 *asked = asked.saturating_add(1);
                 collector.others_heard += 1;
-                return self.ack_answered(request, answer.unwrap_or(Bytes::from_static(b"null")));
+                let answer = answer.map_or_else(AckValue::null, AckValue::json);
+                return self.ack_answered(request, answer);
             }
             (Response::Sockets(found), Gathered::Sockets { .. }) => {
                 collector.others_heard += 1;

@@ -7,11 +7,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use relay_engineio::heartbeat::Action;
 
 use crate::acks::Outcome;
-use crate::application::{Answer, Application, Handshake, Happening, Layer, SocketKey};
+use crate::application::{AckValue, Answer, Application, Handshake, Happening, Layer, SocketKey};
 use crate::cluster::{Cluster, Serving, SocketInfo};
 use crate::connection::{Stage, Transport};
 use crate::context::Context;
@@ -40,8 +39,8 @@ pub enum Effect {
     AckAnswered {
         /// The collecting shard's number for the broadcast.
         request: u64,
-        /// The first argument as JSON text.
-        answer: Bytes,
+        /// The first argument.
+        answer: AckValue,
     },
     /// A shard has found the sockets of an audience.
     Found {

@@ -44,8 +44,8 @@ mod slots;
 pub mod stats;
 
 pub use application::{
-    Answer, Answers, Application, ConnectRequest, Decision, Field, Handshake, Happening, Head,
-    Layer, Message, Refusal, SocketKey, Ticket,
+    AckValue, Answer, Answers, Application, ConnectRequest, Decision, Field, Handshake, Happening,
+    Head, Layer, Message, Refusal, SocketKey, Ticket,
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
 pub use bulk::{Bulk, BulkOp, JoinError};

@@ -81,6 +81,8 @@ pub struct Limits {
     /// Questions of other instances that one shard has under way; later ones are answered with
     /// nothing.
     pub remote_questions_max: usize,
+    /// The longest that another instance's question is under way, however long it would wait.
+    pub remote_question_timeout: Duration,
     /// Bytes of what is told of the sockets of an audience; the rest is left out.
     pub fetch_bytes_max: usize,
     /// Bytes of what came from other instances and waits for one shard; whoever brings more waits.
@@ -194,6 +196,7 @@ impl Default for Limits {
             broadcast_acks_max: 1_000,
             broadcast_ack_bytes_max: 4_000_000,
             remote_questions_max: 1_000,
+            remote_question_timeout: Duration::from_secs(60),
             fetch_bytes_max: 4_000_000,
             remote_bytes_max: 8_000_000,
             user_bytes_max: 1_024,

@@ -150,6 +150,7 @@ impl<A: Application> Hub<A> {
         timeout: Duration,
     ) {
         self.core().stats.remote_questions.add(1);
+        let timeout = timeout.min(self.core().limits().remote_question_timeout);
         match question {
             Question::ServerSideEvent(args) => {
                 self.server_side_event(namespace, &args, true);

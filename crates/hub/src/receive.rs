@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use relay_engineio::packet::{Packet as EnginePacket, decode_text};
 use relay_socketio::decoder::{DecodeError, Decoder, DecoderLimits, Role};
-use relay_socketio::packet::{Args, Body, Packet};
+use relay_socketio::packet::{Args, Attachments, Body, Packet};
 use relay_socketio::{Parser, msgpack};
 use relay_websocket::{Error as FrameError, Event as Frame, Opcode};
 
-use crate::application::{Answer, Application, Happening, Message, SocketKey};
+use crate::application::{AckValue, Answer, Application, Happening, Message, SocketKey};
 use crate::connection::{NEVER, Stage, Transport};
 use crate::core::{Core, millis};
 use crate::hub::{Effect, Hub, Output};
@@ -200,14 +200,24 @@ impl<A: Application> Hub<A> {
                 self.tell(Some(key), Happening::Acknowledged { token, answer });
             }
             Some(AckFor::Collect { shard, request, .. }) => {
-                // Only the first argument of each answer is collected, as in Node.
-                let first = args.elements().next().unwrap_or("null");
-                let answer = Bytes::copy_from_slice(first.as_bytes());
+                let answer = ack_value(args);
                 self.core().tell(shard, Effect::AckAnswered { request, answer });
             }
             // Unknown, late and repeated acknowledgements mean nothing.
             None => {}
         }
+    }
+}
+
+/// The first argument: no other one is collected, as in Node. Where its binaries were too large it
+/// means nothing without them.
+fn ack_value(args: Args<'_>) -> AckValue {
+    match (args.elements().next(), args.attachments()) {
+        (Some(first), Attachments::List(attachments)) => AckValue {
+            json: Bytes::copy_from_slice(first.as_bytes()),
+            attachments: attachments.to_vec(),
+        },
+        (None, Attachments::List(_)) | (_, Attachments::TooLarge { .. }) => AckValue::null(),
     }
 }
 

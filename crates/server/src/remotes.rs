@@ -102,7 +102,10 @@ mod tests {
     use super::Inbox;
 
     fn answer(bytes: usize) -> Remote {
-        Remote::Response { request: 1, response: Response::Ack(vec![b'1'; bytes].into()) }
+        Remote::Response {
+            request: 1,
+            response: Response::ServerSide(Some(vec![b'1'; bytes].into())),
+        }
     }
 
     #[test]

@@ -76,6 +76,12 @@ impl<A: Application> Hub<A> {
         windows.map(|window| window.outstanding_bytes()).sum()
     }
 
+    /// Questions of other instances that are under way.
+    #[must_use]
+    pub fn questions(&self) -> usize {
+        self.core.questions
+    }
+
     /// What waits in all outboxes.
     #[must_use]
     pub fn outbox_bytes(&self) -> usize {

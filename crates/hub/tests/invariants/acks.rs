@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use relay_hub::{EmitError, Limits};
+use relay_hub::{AckValue, EmitError, Limits};
 
 use crate::sim::{Answering, Outcome, World, seeds};
 
@@ -13,7 +13,7 @@ fn broadcast_outcome(world: &World) -> (Vec<usize>, u32, bool) {
     let [(_, Outcome::Broadcast(answers))] = &outcomes[..] else {
         panic!("one outcome of a broadcast: {outcomes:?}");
     };
-    let number = |answer: &bytes::Bytes| std::str::from_utf8(answer).ok()?.parse().ok();
+    let number = |answer: &AckValue| std::str::from_utf8(&answer.json).ok()?.parse().ok();
     let mut who: Vec<_> =
         answers.answers.iter().map(|answer| number(answer).expect("a client's number")).collect();
     who.sort_unstable();

@@ -85,6 +85,8 @@ pub(super) const ROOMS: Group = Group {
             "Answers kept for one broadcast with acknowledgement; later ones are only counted."),
         limit!(count remote_questions_max, "RELAY_REMOTE_QUESTIONS_MAX", 1..=M,
             "Questions of other instances that one shard has under way; later ones are answered with nothing."),
+        limit!(time remote_question_timeout, "RELAY_REMOTE_QUESTION_TIMEOUT", BEAT..=DAY,
+            "The longest that another instance's question is under way."),
         limit!(bytes fetch_bytes_max, "RELAY_FETCH_BYTES_MAX", K..=G,
             "What is told of the sockets of an audience; the rest is left out."),
         limit!(bytes remote_bytes_max, "RELAY_REMOTE_BYTES_MAX", 64 * K..=G,
