@@ -210,6 +210,7 @@ require_toolchain
 scripts/services.sh || die "the tests need these services"
 check "cargo fmt" cargo fmt --all --check
 check "cargo clippy" cargo clippy --workspace --locked --all-targets -- -D warnings
+check "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --lib
 rust_suite
 if check "cargo build" cargo build --locked -p relay --bins --examples; then
     target=${CARGO_TARGET_DIR:-target}

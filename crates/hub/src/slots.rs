@@ -1,7 +1,7 @@
 //! A slab whose keys carry a generation, so that a key kept too long finds nothing instead of a
 //! stranger.
 
-/// Names one value of a [`Slots`]. Eight bytes, cheap to copy.
+/// Names one value of a slab. Eight bytes, cheap to copy.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     slot: u32,

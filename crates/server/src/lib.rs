@@ -4,7 +4,7 @@
 //! protocols (they are sans-IO, below the hub) nor anything an application means.
 //!
 //! # A server in thirty lines
-//! An [`Application`](hub::Application) is asked who may join a namespace and told what clients
+//! An [`Application`] is asked who may join a namespace and told what clients
 //! say. There is one value of it per shard, used by that shard's thread alone, so it needs no lock.
 //! Arguments are JSON text, checked and otherwise as they were sent.
 //!
@@ -55,14 +55,14 @@
 //! default or the msgpack parser. What else there is:
 //! - [`Decision::Later`](hub::Decision::Later) and [`Handle::decide`] for a decision that takes its
 //!   time, such as a token check over the network;
-//! - [`Application::offers`](hub::Application::offers) for namespaces that come and go;
+//! - [`Application::offers`] for namespaces that come and go;
 //! - [`Handle::call`] to emit, join or disconnect from any thread, also whole rooms at once
 //!   ([`sockets_join`](hub::Context::sockets_join) and its like);
 //! - [`Config`] for CORS, the origins of WebSockets, a cookie, who may begin a session, and HTTP of
 //!   one's own beside the protocol;
 //! - [`Keep`] for what applications see of the requests that sessions began with;
 //! - [`HttpHook`] for HTTP that takes its time, and for routers;
-//! - [`Limits`](hub::Limits) for every bound.
+//! - [`Limits`] for every bound.
 
 mod answer;
 mod body;
@@ -88,12 +88,13 @@ mod remotes;
 mod shard;
 mod upgrade;
 mod visit;
+mod watch;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use relay_hub::{Alone, Application, Cluster, Hub, Instance, Limits, Stats};
 
@@ -110,6 +111,7 @@ pub use keep::Keep;
 pub use listen::{ListenError, adopt, bind};
 pub use relay_engineio::handshake::Enabled;
 pub use remotes::Remotes;
+pub use watch::Watch;
 
 use drain::{DrainCell, Draining};
 use handle::Calls;
@@ -253,6 +255,12 @@ pub struct Server {
     hubs: Vec<Arc<Stats>>,
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl Server {
     /// Starts one thread per shard. `make` builds the application of a shard, which may keep the
     /// handle; it runs before the threads do.
@@ -346,7 +354,7 @@ impl Server {
     /// What others ask about the server.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch { shared: self.shared.clone() }
+        Watch::new(self.shared.clone())
     }
 
     /// Closes every connection and ends the threads; returns when they are gone.
@@ -367,34 +375,5 @@ impl Server {
         for thread in self.threads {
             let _ = thread.join();
         }
-    }
-}
-
-/// How a server is, for whoever asks, on any thread.
-#[derive(Clone)]
-pub struct Watch {
-    shared: Arc<Shared>,
-}
-
-impl Watch {
-    /// Whether every shard has finished a pass within the last five seconds.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        let now = self.shared.now();
-        !self.shared.pulses.iter().any(|pulse| pulse.is_stuck(now))
-    }
-
-    /// Whether new sessions are welcome: not once the server has begun to end.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.shared.leaving.load(Ordering::SeqCst) && self.is_live()
-    }
-
-    /// The longest pass of any shard in the last ten to twenty seconds.
-    #[must_use]
-    pub fn pass_lag_max(&self) -> Duration {
-        let now = self.shared.now();
-        let micros = self.shared.pulses.iter().map(|pulse| pulse.longest_micros(now)).max();
-        Duration::from_micros(micros.unwrap_or(0))
     }
 }
