@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -189,14 +190,13 @@ impl HttpHook {
     /// Asks the hook; `None` if it passes the request on. What it does not read of the body stays.
     pub(crate) async fn ask(
         &self,
-        door: &Door,
+        door: &Rc<Door>,
         head: &Parts,
         body: &mut Incoming,
         address: IpAddr,
     ) -> Option<Answer> {
         let shared = &door.shared;
-        // A server that ends waits for it.
-        let _awaited = Awaited::new(door);
+        let awaited = Awaited::new(door);
         let (pieces, read) = mpsc::channel(1);
         let mut request = Request::new(HttpBody { pieces: read, hint: Body::size_hint(body) });
         *request.method_mut() = head.method.clone();
@@ -213,7 +213,9 @@ impl HttpHook {
         );
         let stats = &shared.stats;
         match answered.await {
-            Ok(Ok(answer)) => answer.map(|answer| answer.map(|body| stream(&self.runtime, body))),
+            Ok(Ok(answer)) => {
+                answer.map(|answer| answer.map(|body| stream(&self.runtime, body, awaited)))
+            }
             Ok(Err(panicked)) => {
                 if panicked.is_panic() {
                     stats.hook_panics.fetch_add(1, Ordering::Relaxed);
@@ -228,17 +230,17 @@ impl HttpHook {
     }
 }
 
-/// A request that somebody waits for.
-struct Awaited<'a>(&'a Door);
+/// An answer that somebody waits for: a server that ends waits too.
+struct Awaited(Rc<Door>);
 
-impl<'a> Awaited<'a> {
-    fn new(door: &'a Door) -> Self {
+impl Awaited {
+    fn new(door: &Rc<Door>) -> Self {
         door.requests.set(door.requests.get() + 1);
-        Self(door)
+        Self(door.clone())
     }
 }
 
-impl Drop for Awaited<'_> {
+impl Drop for Awaited {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get() - 1);
     }
@@ -305,7 +307,7 @@ where
 }
 
 /// The body of an answer as a shard may write it: made on the program's runtime, piece by piece.
-fn stream(runtime: &Handle, mut body: OwnBody) -> AnswerBody {
+fn stream(runtime: &Handle, mut body: OwnBody, awaited: Awaited) -> AnswerBody {
     let hint = body.size_hint();
     if body.is_end_stream() {
         return AnswerBody::default();
@@ -321,7 +323,7 @@ fn stream(runtime: &Handle, mut body: OwnBody) -> AnswerBody {
             }
         }
     });
-    AnswerBody::Streamed(Streamed { pieces: read, hint, is_over: false })
+    AnswerBody::Streamed(Streamed { pieces: read, hint, is_over: false, _awaited: awaited })
 }
 
 /// An answer's body on its way from the program.
@@ -331,6 +333,7 @@ pub(crate) struct Streamed {
     /// Of all of it; hyper looks at it once.
     hint: SizeHint,
     is_over: bool,
+    _awaited: Awaited,
 }
 
 impl Body for Streamed {

@@ -193,6 +193,17 @@ impl Sockets {
         })
     }
 
+    /// Ends their connections, in all namespaces. As with [`Sockets::disconnect`] their clients do
+    /// not come back by themselves.
+    ///
+    /// # Errors
+    /// A target does not exist, too much waits.
+    pub fn close(self) -> Result<(), CommandError> {
+        self.relay.act(self.audience?, |cx, namespace, audience| {
+            let _ = cx.disconnect_sockets(namespace, audience, true);
+        })
+    }
+
     fn choose(mut self, target: Target, add: impl FnOnce(&mut Audience, Room)) -> Self {
         if let Ok(audience) = &mut self.audience {
             match self.relay.room_of(target) {

@@ -55,13 +55,18 @@ impl Client {
             id: String::new(),
         };
         assert!(client.packet().is_some_and(|open| open.starts_with('0')));
-        client.send(&format!("40{namespace},{auth}"));
+        client.send(&format!("40{}{auth}", client.prefix()));
         let answer = client.next().expect("an answer");
         match answer.strip_prefix("40{\"sid\":\"") {
             Some(rest) => client.id = rest.split('"').next().unwrap_or_default().to_owned(),
             None => return Err(answer),
         }
         Ok(client)
+    }
+
+    /// What its packets name their namespace with.
+    fn prefix(&self) -> String {
+        if self.namespace == "/" { String::new() } else { format!("{},", self.namespace) }
     }
 
     /// Sends a packet as it is.
@@ -73,14 +78,15 @@ impl Client {
 
     /// Sends an event that wants an acknowledgement, and returns what comes next.
     pub(crate) fn ask(&mut self, args: &str) -> String {
-        self.send(&format!("42{},1{args}", self.namespace));
+        self.send(&format!("42{}1{args}", self.prefix()));
         self.next().expect("an answer")
     }
 
     /// The next packet, without its namespace; `None` when the connection is over.
     pub(crate) fn next(&mut self) -> Option<String> {
         let packet = self.packet()?;
-        Some(packet.replacen(&format!("{},", self.namespace), "", 1))
+        let prefix = self.prefix();
+        Some(if prefix.is_empty() { packet } else { packet.replacen(&prefix, "", 1) })
     }
 
     fn packet(&mut self) -> Option<String> {

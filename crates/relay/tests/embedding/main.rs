@@ -5,6 +5,8 @@ mod client;
 mod moments;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use relay::{Builder, Code, CommandError, Drain, Event, Limits, Relay, Room, StartError, User};
@@ -143,6 +145,63 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn a_closed_connection_is_over_in_all_namespaces() {
+    with(builder(2), |relay| {
+        let mut clients = three(relay);
+        relay.to("hall").emit("farewell", &1).unwrap();
+        relay.to("hall").close().unwrap();
+        assert_eq!(clients[0].next().as_deref(), Some("42[\"farewell\",1]"));
+        assert!(clients[0].next().is_some_and(|it| it.starts_with("41")));
+        assert_eq!(clients[0].next(), None);
+        relay.everyone().emit("n", &1).unwrap();
+        for client in &mut clients[1..] {
+            assert_eq!(client.next().as_deref(), Some("42[\"n\",1]"));
+        }
+    });
+}
+
+#[test]
+fn whoever_asks_for_too_much_at_a_time_is_told_to_wait() {
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let (gone, begun) = (std::sync::Mutex::new(gone), Arc::new(AtomicBool::new(false)));
+    let begins = begun.clone();
+    // A shard that does nothing until it is told to.
+    let built =
+        builder(1).limits(Limits { calls_max: 2, ..Limits::default() }).connection(move |_| {
+            begins.store(true, Ordering::SeqCst);
+            let _ = gone.lock().unwrap().recv_timeout(PATIENCE);
+        });
+    with(built, |relay| {
+        let address = relay.local_addr();
+        let joining = std::thread::spawn(move || Client::join(address, "/relay", "").unwrap());
+        wait_until("the shard waits", || begun.load(Ordering::SeqCst));
+        for n in 0..2 {
+            relay.everyone().emit("n", &n).unwrap();
+        }
+        assert!(matches!(relay.everyone().emit("n", &2), Err(CommandError::Busy)));
+        go.send(()).unwrap();
+        let mut client = joining.join().unwrap();
+        for n in 0..2 {
+            assert_eq!(client.next(), Some(format!("42[\"n\",{n}]")));
+        }
+        relay.everyone().emit("n", &3).unwrap();
+        assert_eq!(client.next().as_deref(), Some("42[\"n\",3]"));
+    });
+}
+
+#[test]
+fn handles_and_errors_go_from_thread_to_thread() {
+    fn is<T: Send + Sync + 'static>() {}
+    fn is_send<T: Send>(_: &T) {}
+    is::<Relay>();
+    is::<relay::Sockets>();
+    is::<CommandError>();
+    is::<StartError>();
+    is::<relay::EventError>();
+    is_send(&builder(1).start());
+}
+
+#[test]
 fn a_stopped_instance_says_so() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let relay = runtime.block_on(builder(2).start()).unwrap();
@@ -197,6 +256,10 @@ fn the_builder_changes_what_it_says() {
         assert!(fetch(address, "/metrics").starts_with("HTTP/1.1 404 "));
         let stats = relay.stats();
         assert_eq!((&*stats.instance, stats.connections, stats.messages), ("one", 1, 1));
+    });
+    with(builder(1).namespace("/"), |relay| {
+        let mut client = Client::join(relay.local_addr(), "/", "").unwrap();
+        assert_eq!(client.ask(r#"["relay",1]"#), "42[\"relay\",1]");
     });
     with(builder(1), |relay| {
         assert!(fetch(relay.local_addr(), "/metrics").contains("relay_connections_total 0"));

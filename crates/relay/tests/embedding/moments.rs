@@ -1,5 +1,6 @@
 //! The moments of an instance, as a program sees them: its futures run on its own runtime.
 
+use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -62,6 +63,28 @@ fn every_moment_has_its_turn() {
         assert_eq!(next(), "notify 1 Some(Number(5.0))");
         drop(client);
         assert_eq!(next(), "gone: transport close");
+    });
+}
+
+#[test]
+fn a_panic_elsewhere_ends_the_connection_of_whoever_caused_it() {
+    let built = builder(2)
+        .authorize(|asked| {
+            let is_ill = asked.handshake().auth_text("token").is_some();
+            Verdict::<(), _>::later(async move {
+                assert!(!is_ill, "on purpose");
+                Ok(())
+            })
+        })
+        .message(|_| Verdict::later(async { panic!("on purpose") }));
+    with(built, |relay| {
+        let address = relay.local_addr();
+        let mut well = Client::join(address, "/relay", "").expect("it is let in");
+        let mut ill = Client::join(address, "/relay", "").expect("it is let in");
+        ill.send(r#"42/relay,1["relay",1]"#);
+        assert_eq!(ill.next(), None);
+        assert!(catch_unwind(|| Client::join(address, "/relay", r#"{"token":"t"}"#)).is_err());
+        assert_eq!(well.ask(r#"["unirse","x"]"#), "431[true]");
     });
 }
 

@@ -5,12 +5,14 @@ use std::convert::Infallible;
 use std::future::{Future, Ready, pending, ready};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::body::{Body, Bytes, Frame};
 use hyper::{Method, Request, Response, StatusCode};
 use relay_server::hub::Limits;
 use relay_server::{Config, Cors, CorsOptions, HttpBody, HttpBodyError, HttpHook, PeerAddress};
@@ -166,22 +168,29 @@ fn browsers_are_told_what_a_hook_refused() {
     });
 }
 
+async fn ill(request: Request<HttpBody>) -> Option<Response<String>> {
+    match request.uri().path() {
+        "/panic" => panic!("on purpose"),
+        "/never" => pending().await,
+        _ => answer(StatusCode::OK, "well".to_owned()),
+    }
+}
+
 #[test]
-fn a_panic_or_a_delay_concerns_one_request_alone() {
-    let limits = Limits { http_hook_timeout: Duration::from_millis(200), ..Limits::default() };
-    let hook = |request: Request<HttpBody>| async move {
-        match request.uri().path() {
-            "/panic" => panic!("on purpose"),
-            "/never" => pending().await,
-            _ => answer(StatusCode::OK, "well".to_owned()),
-        }
-    };
-    with_hook(limits, hook, |it| {
+fn a_panic_concerns_one_request_alone() {
+    with_hook(Limits::default(), ill, |it| {
         assert_eq!(status(&fetch(it.address, "GET /panic", "")), 500);
-        assert_eq!(status(&fetch(it.address, "GET /never", "")), 503);
         assert_eq!(body(&fetch(it.address, "GET /well", "")), "well");
-        let count = |it: &std::sync::atomic::AtomicU64| it.load(Ordering::Relaxed);
-        assert_eq!((count(&it.stats.hook_panics), count(&it.stats.hooks_overdue)), (1, 1));
+        assert_eq!(it.stats.hook_panics.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn what_takes_too_long_is_given_up() {
+    let limits = Limits { http_hook_timeout: Duration::from_millis(200), ..Limits::default() };
+    with_hook(limits, ill, |it| {
+        assert_eq!(status(&fetch(it.address, "GET /never", "")), 503);
+        assert_eq!(it.stats.hooks_overdue.load(Ordering::Relaxed), 1);
     });
 }
 
@@ -210,6 +219,64 @@ fn the_work_for_a_client_that_went_away_is_dropped() {
         wait_until("it is asked", || begun.load(Ordering::SeqCst) == 1);
         drop(stream);
         wait_until("it ends", || ended.load(Ordering::SeqCst) == 1);
+    });
+}
+
+/// A body of pieces that come when they are let through; an empty one is a panic.
+struct Pieces(tokio::sync::mpsc::Receiver<&'static str>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|piece| {
+            assert_ne!(piece, Some(""), "on purpose");
+            piece.map(|it| Ok(Frame::data(Bytes::from_static(it.as_bytes()))))
+        })
+    }
+}
+
+#[test]
+fn an_answer_streams_as_it_is_made_and_breaks_off_if_that_panics() {
+    let (ready, streams) = channel();
+    let ready = std::sync::Mutex::new(ready);
+    let hook = move |_| {
+        let (pieces, body) = tokio::sync::mpsc::channel(1);
+        ready.lock().expect("nobody panics").send(pieces).expect("somebody waits");
+        std::future::ready(Some(Response::new(Pieces(body))))
+    };
+    let configure = |config: &mut Config, runtime| {
+        config.fallback = Some(HttpHook::new(runtime, hook));
+    };
+    with(Limits::default(), configure, |it| {
+        for last in [None, Some("")] {
+            let mut stream = TcpStream::connect(it.address).expect("it listens");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+            let request = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).expect("it takes requests");
+            let pieces = streams.recv().expect("it is asked");
+            let mut told = Vec::new();
+            for piece in ["first", "second"] {
+                pieces.blocking_send(piece).expect("somebody reads");
+                while !told.ends_with(format!("{piece}\r\n").as_bytes()) {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).expect("it comes before the next one");
+                    told.push(byte[0]);
+                }
+            }
+            if let Some(last) = last {
+                pieces.blocking_send(last).expect("somebody reads");
+            }
+            drop(pieces);
+            let mut rest = String::new();
+            stream.read_to_string(&mut rest).expect("it ends");
+            let end = if last.is_none() { "0\r\n\r\n" } else { "" };
+            assert_eq!(rest, end, "only what was whole ends as if it were");
+        }
     });
 }
 
