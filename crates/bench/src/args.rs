@@ -45,6 +45,8 @@ pub enum Command {
     Stall(scenario::stall::Options),
     /// How fast all clients return that have lost their connections at once.
     Storm(scenario::storm::Options),
+    /// Whether anything is left of clients that come and go.
+    Churn(scenario::churn::Options),
     /// Serve as the floor: a bare epoll server that does as little as possible.
     Floor(crate::floor::Options),
 }

@@ -12,6 +12,7 @@ use crate::process::{CpuSample, Server};
 use crate::report::Report;
 use crate::target::{self, Target};
 use crate::transport::Plan;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct Bench {
     pub server: Option<Server>,
     /// What was found so far.
     pub report: Report,
+    /// Where the server is.
+    pub address: SocketAddr,
     connect_rate: f64,
 }
 
@@ -96,6 +99,7 @@ impl Bench {
             source_addresses: common.source_addresses,
         })?;
         target.transport = common.transport;
+        let address = target.address;
         let has_express = plan.express > 0;
         target.plan = plan;
         let template = Template::new(&common.namespace, &common.event, &common.template)
@@ -108,7 +112,7 @@ impl Bench {
         if has_express {
             report.note(format!("the express thread's priority: {:?}", crew.preference()));
         }
-        Ok(Self { crew, server, report, connect_rate: common.connect_rate })
+        Ok(Self { crew, server, report, address, connect_rate: common.connect_rate })
     }
 
     /// Connects until there are `clients`; all must come in.

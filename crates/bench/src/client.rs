@@ -10,18 +10,9 @@ use crate::os;
 use crate::polling::{Polling, SEPARATOR};
 use crate::session::{Opened, Phase, Session};
 use crate::socket::{Inbound, Socket};
-use crate::transport::Transport;
+use crate::transport::{Farewell, Transport};
 use relay_websocket::{Opcode, write_masked_frame};
 use std::io;
-
-/// How a client leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
-    /// Its connections are aborted (RST).
-    Abort,
-    /// It says that it goes, and does not wait for an answer.
-    Close,
-}
 
 /// A session and its connections to the server.
 #[derive(Debug)]
@@ -104,6 +95,14 @@ impl Client {
             Farewell::Close => {
                 let open = self.socket.as_mut().filter(|socket| socket.is_open());
                 let _ = open.map(|socket| socket.send(Opcode::Close, &[], shared));
+            }
+            Farewell::Vanish => {
+                let polling =
+                    self.polling.take().into_iter().flat_map(|polling| polling.into_links());
+                for link in self.socket.take().map(|socket| socket.link).into_iter().chain(polling)
+                {
+                    shared.haunt(link);
+                }
             }
         }
         self.close();

@@ -14,6 +14,7 @@ use crate::load::{Load, Outcome, Run};
 use crate::os::{self, Preference};
 use crate::payload::Template;
 use crate::target::Target;
+use crate::transport::Farewell;
 use crate::transport::Share;
 use std::io;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ enum Command {
     /// Drop all connections and return, so many at once.
     Storm {
         at_once: usize,
+        farewells: &'static [Farewell],
     },
     /// Close all connections.
     HangUp,
@@ -173,15 +175,20 @@ impl Crew {
         Ok(merged)
     }
 
-    /// Drops all connections and lets the clients return, up to `at_once` of them at a time;
-    /// `on_tick` is called now and then meanwhile.
+    /// Drops all connections, the clients' in these ways in turn, and lets the clients return, up to
+    /// `at_once` of them at a time; `on_tick` is called now and then meanwhile.
     ///
     /// # Errors
     /// When a thread's epoll instance fails.
-    pub fn storm(&mut self, at_once: usize, on_tick: impl FnMut()) -> io::Result<StormOutcome> {
+    pub fn storm(
+        &mut self,
+        at_once: usize,
+        farewells: &'static [Farewell],
+        on_tick: impl FnMut(),
+    ) -> io::Result<StormOutcome> {
         let at_once = at_once.div_ceil(self.workers.len());
         let mut merged = StormOutcome::default();
-        for answer in self.ask(|| Command::Storm { at_once }, on_tick)? {
+        for answer in self.ask(|| Command::Storm { at_once, farewells }, on_tick)? {
             if let Answer::Returned(outcome) = answer {
                 merged.merge(*outcome);
             }
@@ -263,8 +270,8 @@ fn carry_out(serve: &mut Loop, template: &Template, command: Command) -> io::Res
             serve.drive(&mut job)?;
             Ok(Answer::Ran(Box::new(job.finish(&serve.fleet))))
         }
-        Command::Storm { at_once } => {
-            let mut job = StormJob::new(&serve.fleet, at_once, now);
+        Command::Storm { at_once, farewells } => {
+            let mut job = StormJob::new(&serve.fleet, at_once, farewells, now);
             let cpu_before = os::thread_cpu();
             serve.drive(&mut job)?;
             Ok(Answer::Returned(Box::new(job.finish(os::thread_cpu() - cpu_before))))

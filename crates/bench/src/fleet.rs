@@ -3,14 +3,15 @@
 //! The loop owns readiness and time; what is to be done (connecting, joining rooms, sending a
 //! load) is a [`Job`].
 
-use crate::client::{Client, Farewell};
+use crate::client::Client;
 use crate::clock::{Clock, MILLISECOND, Nanos};
-use crate::link::{Lane, Scratch, Shared};
+use crate::link::{Ghosts, Lane, Scratch, Shared};
 use crate::load::Deaf;
 use crate::masks::Masks;
 use crate::os::Timer;
 use crate::session::Phase;
 use crate::target::Target;
+use crate::transport::Farewell;
 use crate::transport::Share;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -59,6 +60,7 @@ pub(crate) struct Fleet {
     pub(crate) workers: usize,
     buffer: Vec<u8>,
     scratch: Scratch,
+    ghosts: Ghosts,
     poll: Poll,
 }
 
@@ -174,6 +176,7 @@ impl Fleet {
             clock: self.clock,
             masks: &mut self.masks,
             registry: self.poll.registry(),
+            ghosts: &mut self.ghosts,
             local,
             number,
         };
@@ -241,6 +244,7 @@ impl Loop {
             workers,
             buffer: vec![0; READ_BUFFER_BYTES],
             scratch: Scratch::default(),
+            ghosts: Ghosts::default(),
             poll,
         };
         let events = Events::with_capacity(EVENTS_MAX);

@@ -37,6 +37,7 @@ mod socket;
 pub mod target;
 mod tracker;
 pub mod transport;
+pub mod trend;
 
 pub use job::dial::DialOutcome;
 pub use job::storm::StormOutcome;

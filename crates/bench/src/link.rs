@@ -1,12 +1,13 @@
 //! A client's sockets: the bytes that one has not taken (a write may be partial), and what the
 //! clients of a thread share when they make one or read from it.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Nanos, SECOND};
 use crate::masks::Masks;
 use crate::os;
 use crate::target::Target;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 
 /// Bytes of one client that wait for its socket; more are refused, since then the server has long
@@ -52,9 +53,27 @@ pub(crate) struct Shared<'a> {
     pub(crate) masks: &'a mut Masks,
     /// Where new connections are registered.
     pub(crate) registry: &'a Registry,
+    /// Connections of clients that are gone without a word.
+    pub(crate) ghosts: &'a mut Ghosts,
     /// The client's number in this thread, and over all threads.
     pub(crate) local: usize,
     pub(crate) number: usize,
+}
+
+/// Connections that stay open while nobody reads them, with the time at which each was left alone.
+#[derive(Debug, Default)]
+pub(crate) struct Ghosts(VecDeque<(Nanos, TcpStream)>);
+
+impl Ghosts {
+    /// Longer than any server waits for a sign of life.
+    const STAY: Nanos = 90 * SECOND;
+
+    fn add(&mut self, stream: TcpStream, now: Nanos) {
+        while self.0.front().is_some_and(|&(since, _)| since + Self::STAY < now) {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, stream));
+    }
 }
 
 /// Buffers that are used again and again.
@@ -73,6 +92,14 @@ impl Shared<'_> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry.register(&mut stream, lane.token(self.local), interest)?;
         Ok(Link { stream, pending: first })
+    }
+
+    /// Leaves a connection alone, open.
+    pub(crate) fn haunt(&mut self, link: Link) {
+        let Link { mut stream, .. } = link;
+        // If this fails its events go to whoever has its place, and mean nothing there.
+        let _ = self.registry.deregister(&mut stream);
+        self.ghosts.add(stream, self.clock.now());
     }
 }
 

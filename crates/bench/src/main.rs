@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Growth(o) => print(scenario::growth::run(&o), o.common.json),
         Command::Flood(o) => print(scenario::flood::run(&o), o.common.json),
         Command::Stall(o) => print(scenario::stall::run(&o), o.common.json),
+        Command::Churn(o) => print(scenario::churn::run(&o), o.common.json),
         Command::Storm(o) => print(scenario::storm::run(&o), o.common.json),
     };
     match finished {

@@ -88,6 +88,11 @@ impl Polling {
         self.outgoing.len() + self.post.request.len()
     }
 
+    /// Both connections, for those who leave them.
+    pub(crate) fn into_links(self) -> impl Iterator<Item = Link> {
+        self.poll.link.into_iter().chain(self.post.link)
+    }
+
     /// Both connections, for those who end them.
     pub(crate) fn links(&self) -> impl Iterator<Item = &Link> {
         self.poll.link.iter().chain(&self.post.link)

@@ -113,6 +113,17 @@ impl Share {
     }
 }
 
+/// How a client leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// Its connections are aborted (RST).
+    Abort,
+    /// It says that it goes, and does not wait for an answer.
+    Close,
+    /// Its connections stay open and nobody is there any more, as when a phone leaves its network.
+    Vanish,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,7 +36,9 @@ fn run(scenario: &str, url: &str, arguments: &str) -> Report {
         Command::Growth(o) => scenario::growth::run(&o),
         Command::Flood(o) => scenario::flood::run(&o),
         Command::Storm(o) => scenario::storm::run(&o),
-        Command::Rooms(_) | Command::Stall(_) | Command::Floor(_) => Err("not here".to_owned()),
+        Command::Rooms(_) | Command::Churn(_) | Command::Stall(_) | Command::Floor(_) => {
+            Err("not here".to_owned())
+        }
     };
     report.expect("the server serves it")
 }

@@ -2,11 +2,11 @@
 //! with a new connection, the namespace, and one acknowledged event that says who it is.
 
 use super::ALL_LISTEN;
-use crate::client::Farewell;
 use crate::clock::{MILLISECOND, Nanos, SECOND, nanos};
 use crate::fleet::{Fleet, Job};
 use crate::latency::Latency;
 use crate::load::Deaf;
+use crate::transport::Farewell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ impl StormOutcome {
 pub(crate) struct StormJob {
     start: Nanos,
     at_once: usize,
+    farewells: &'static [Farewell],
     have_left: bool,
     /// Who is to be connected, and from when on.
     queue: VecDeque<(Nanos, usize)>,
@@ -68,12 +69,18 @@ pub(crate) struct StormJob {
 }
 
 impl StormJob {
-    /// Up to `at_once` clients return at a time.
-    pub(crate) fn new(fleet: &Fleet, at_once: usize, now: Nanos) -> Self {
+    /// The clients leave in these ways, in turn; up to `at_once` of them return at a time.
+    pub(crate) fn new(
+        fleet: &Fleet,
+        at_once: usize,
+        farewells: &'static [Farewell],
+        now: Nanos,
+    ) -> Self {
         let clients = fleet.clients.len();
         Self {
             start: now,
             at_once,
+            farewells,
             have_left: false,
             queue: (0..clients).map(|local| (now, local)).collect(),
             dialed_at: vec![None; clients],
@@ -88,10 +95,8 @@ impl StormJob {
         self.outcome
     }
 
-    /// Every second client says that it goes, the others are torn away.
     fn leave(&mut self, fleet: &mut Fleet) {
-        for local in 0..fleet.clients.len() {
-            let farewell = if local % 2 == 0 { Farewell::Abort } else { Farewell::Close };
+        for (local, &farewell) in (0..fleet.clients.len()).zip(self.farewells.iter().cycle()) {
             fleet.leave(local, farewell);
         }
     }

@@ -1,6 +1,7 @@
 //! The scenarios: each is a file with its options, what it does, and what it reports.
 
 pub mod bystander;
+pub mod churn;
 pub mod connect;
 pub mod echo;
 pub mod fanout;

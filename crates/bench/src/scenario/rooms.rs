@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// The default template has no room.
-const ROOM_TEMPLATE: &str = r#"{"destino":"$destino","room":"$room"}"#;
+pub(crate) const ROOM_TEMPLATE: &str = r#"{"destino":"$destino","room":"$room"}"#;
 
 /// `--rate` (2,000) messages a second, by `--clients` (1,000) in turn to their own rooms.
 ///

@@ -6,6 +6,7 @@ use crate::bench::{Bench, Failure, cpu_us_per, figure, mib};
 use crate::clock::seconds;
 use crate::latency::Latency;
 use crate::report::Report;
+use crate::transport::Farewell;
 use crate::transport::Plan;
 use clap::Args;
 
@@ -22,6 +23,9 @@ pub struct Options {
     #[arg(long)]
     pub at_once: Option<usize>,
 }
+
+/// Half of the clients are torn away, half say that they go.
+const FAREWELLS: [Farewell; 2] = [Farewell::Abort, Farewell::Close];
 
 /// After connecting and after a storm the server gets this long to finish, in seconds.
 const REST_SECONDS: f64 = 1.0;
@@ -81,7 +85,7 @@ fn storm(bench: &mut Bench, at_once: usize, round: u32, sum: &mut Sum) -> Result
         let now = server.as_ref().and_then(|server| server.rss_bytes_roughly().ok());
         *rss_peak = (*rss_peak).max(now);
     };
-    let outcome = bench.crew.storm(at_once, on_tick).map_err(|e| e.to_string())?;
+    let outcome = bench.crew.storm(at_once, &FAREWELLS, on_tick).map_err(|e| e.to_string())?;
     bench.rest(REST_SECONDS)?;
     if let (Some(before), Some(after)) = (before, bench.cpu()?) {
         sum.cpu += after.since(&before);
