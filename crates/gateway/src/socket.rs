@@ -7,8 +7,11 @@ use std::sync::Arc;
 use relay_hub::{Audience, Broadcast, Context, EmitError, JoinError, Room, SocketId, SocketKey};
 
 use crate::client::Client;
+use crate::denial::Code;
 use crate::event::Event;
 use crate::handshake::Handshake;
+use crate::rooms;
+use crate::user::User;
 
 /// A socket while its hook runs. Everything takes effect at once and in the order of the calls.
 pub struct Socket<'a, 'b> {
@@ -64,6 +67,20 @@ impl Socket<'_, '_> {
     /// Takes it out of a room. `false` if it was not there.
     pub fn leave(&mut self, room: impl Into<Room>) -> bool {
         self.cx.leave(self.key, &room.into())
+    }
+
+    /// From now on it is this user's, as if its client had said so; the hook that asks about that is
+    /// not asked.
+    ///
+    /// # Errors
+    /// [`Code::BadUser`] for a number that is none, [`Code::TooMany`] or [`Code::TooLarge`] at a
+    /// limit.
+    pub fn identify(&mut self, user: impl Into<User>) -> Result<(), Code> {
+        let usuario = user.into().to_json().ok_or(Code::BadUser)?;
+        if usuario.len() > self.cx.limits().user_bytes_max {
+            return Err(Code::TooLarge);
+        }
+        rooms::be(self.cx, self.key, &usuario)
     }
 
     /// Sends it an event.

@@ -2,6 +2,7 @@
 
 use relay_hub::{Limits, Room};
 use relay_socketio::json::{self, Kind};
+use relay_socketio::msgpack::write_javascript;
 
 /// The rooms that a user's sockets share begin with this.
 const PREFIX: &[u8] = b"~u:";
@@ -48,6 +49,18 @@ impl User {
             Kind::Number => Some(Self::Number(json::number(json))),
             Kind::Null | Kind::Bool | Kind::Array | Kind::Object => None,
         }
+    }
+
+    /// The JSON text of it, as a client would send it. `None` for a number that JSON does not know.
+    #[must_use]
+    pub fn to_json(&self) -> Option<String> {
+        let mut json = Vec::new();
+        match self {
+            Self::Text(name) => json::write_string_wtf8(&mut json, name),
+            Self::Number(number) if number.is_finite() => write_javascript(&mut json, *number),
+            Self::Number(_) => return None,
+        }
+        String::from_utf8(json).ok()
     }
 
     /// The name, if it is a string without lone surrogates.
@@ -99,12 +112,15 @@ mod tests {
         let check = |json: &str, user: User| {
             assert_eq!(room(json, &limits), user.room(&limits), "{json}");
             assert!(user.room(&limits).is_some_and(|room| room.is_reserved()));
+            let again = user.to_json().and_then(|json| User::from_json(&json));
+            assert_eq!(again, Some(user));
         };
         check(r#""ana""#, User::from("ana"));
         check(r#""\u0061na""#, User::from("ana"));
         check("5", User::from(5));
         check("5.0", User::from(5));
         check("-0", User::from(0));
+        check(r#""\ud800\n\"""#, User::Text(vec![0xed, 0xa0, 0x80, b'\n', b'"']));
         assert_ne!(User::from("5").room(&limits), User::from(5).room(&limits));
         assert_eq!(room("{}", &limits), None);
         assert_eq!(User::from("x".repeat(300)).room(&limits), None);

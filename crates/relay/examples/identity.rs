@@ -3,11 +3,22 @@
 //!
 //! `cargo run -p relay --example identity`; clients give `{ auth: { token } }`.
 
-use relay::{Admission, Code, Denial, Refusal, Relay, User};
+use std::time::Duration;
+
+use relay::{Admission, Code, Denial, Refusal, Relay, User, Verdict};
 
 /// Who a token belongs to. Yours will verify a signature.
 fn owner(token: Option<&str>) -> Option<User> {
     token?.strip_prefix("token-of-").map(User::from)
+}
+
+/// Whether a user may be here now. Yours will ask a database; what the client says next waits.
+async fn is_welcome(user: User) -> Result<(), Denial> {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    match user.as_str() {
+        Some("mallory") => Err(Denial::new(Code::BadUser, "the account is locked")),
+        _ => Ok(()),
+    }
 }
 
 #[tokio::main]
@@ -21,8 +32,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             owner.map(Admission::with).ok_or_else(|| Refusal::new("token missing"))
         })
         .identify(|who| match (who.state::<User>(), who.claimed()) {
-            (Some(owner), Some(claimed)) if *owner == claimed => Ok(()),
-            _ => Err(Denial::new(Code::Forbidden, "the token belongs to somebody else")),
+            (Some(owner), Some(claimed)) if *owner == claimed => {
+                Verdict::later(is_welcome(claimed))
+            }
+            _ => {
+                Verdict::Refuse(Denial::new(Code::Forbidden, "the token belongs to somebody else"))
+            }
         })
         .message(|message| match message.user() {
             Some(_) => Ok(()),

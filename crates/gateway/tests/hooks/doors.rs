@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use relay_gateway::{Admission, Event, Hooks, Verdict};
+use relay_gateway::{Admission, Code, Event, Hooks, Verdict};
 use relay_hub::{Audience, EndReason, Limits, Refusal, Room};
 
 use crate::world::World;
@@ -99,6 +99,28 @@ fn a_connection_hook_acts_before_anything_that_the_client_says() {
     let (c, _) = world.join("");
     world.expect(c, &["41"]);
     assert_eq!((world.closed(c), world.stats.connections.get()), (None, 2));
+}
+
+#[test]
+fn a_connection_hook_may_say_whose_a_socket_is() {
+    let hooks = Hooks::new()
+        .connection(|socket| {
+            assert_eq!(socket.identify(f64::NAN), Err(Code::BadUser));
+            assert_eq!(socket.identify("x".repeat(2_000)), Err(Code::TooLarge));
+            socket.identify("ana \"☃\"").expect("there is room");
+        })
+        .message(|message| {
+            let user = message.user().expect("it was told");
+            assert_eq!(user.as_str(), Some("ana \"☃\""));
+            Ok(())
+        });
+    let mut world = World::new(hooks);
+    let (a, _) = world.join("");
+    world.say(a, r#"["relay",1]"#);
+    world.expect(a, &[r#"42["relay",1]"#]);
+    let room = relay_gateway::User::from("ana \"☃\"").room(world.instance.limits());
+    let socket = world.hub.sockets()[0];
+    world.hub.run(world.now, |cx| assert!(cx.rooms(socket).eq(room.as_ref())));
 }
 
 #[test]

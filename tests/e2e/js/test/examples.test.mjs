@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
-import { Client, closeClients } from '../lib/client.mjs';
+import { Client, WAYS, closeClients } from '../lib/client.mjs';
 import { Relay, binary, freePort } from '../lib/relay.mjs';
 import { eventually, within } from '../lib/wait.mjs';
 
@@ -105,6 +105,37 @@ example('identity', (relay) => {
     assert.deepEqual(await client.ask('identificar', 'ana'), [true]);
     assert.deepEqual(await client.ask('relay', data), [true]);
     assert.deepEqual(client.heard, [['relay', data]]);
+  });
+
+  for (const way of Object.keys(WAYS)) {
+    test(`what is said while a claim is looked into waits, in its order (${way})`, async () => {
+      const client = await Client.connect(relay(), { way, auth: { token: 'token-of-ana' } });
+      const other = await Client.connect(relay(), { way, auth: { token: 'token-of-eva' } });
+      const answers = [];
+      const note = (name) => (...answer) => answers.push([name, ...answer]);
+      const data = (n) => ({ destino: 'nosotros', n, bytes: Buffer.from([n]) });
+      client.emit('relay', data(0), note('early'));
+      client.emit('identificar', 'ana', note('claim'));
+      for (let n = 1; n <= 20; n++) client.emit('relay', data(n), note(n));
+      client.emit('identificar', 'ana', note('again'));
+      client.emit('relay', data(21), note(21));
+      await other.until(([, it]) => it?.n === 21);
+      await client.until(([, it]) => it?.n === 21);
+      await eventually('all answers', () => answers.length === 24);
+      const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
+      const order = ['early', 'claim', ...numbers(1, 20), 'again', 21];
+      assert.deepEqual(answers.map(([name]) => name), order);
+      assert.deepEqual(answers.map(([, ok]) => ok), [false, ...Array(23).fill(true)]);
+      for (const { heard } of [client, other]) {
+        assert.deepEqual(heard.map(([, { n, bytes }]) => [n, bytes[0]]), numbers(1, 21).map((n) => [n, n]));
+      }
+    });
+  }
+
+  test('a claim that turns out to be wrong is refused later', async () => {
+    const client = await Client.connect(relay(), { auth: { token: 'token-of-mallory' } });
+    const locked = { code: 'bad_user', message: 'the account is locked' };
+    assert.deepEqual(await client.ask('identificar', 'mallory'), [false, locked]);
   });
 
   test('without a token nobody comes in', async () => {
