@@ -5,6 +5,7 @@
 
 mod consistent;
 mod drive;
+mod peers;
 
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use relay_socketio::json;
 use relay_socketio::packet::Attachments;
 
 use crate::{
-    Alone, Application, Audience, Broadcast, ConnectRequest, Context, Decision, Happening, Hub,
-    Instance, Limits, Packet, Refusal, Room, SocketKey,
+    Application, Audience, Broadcast, ConnectRequest, Context, Decision, Happening, Hub, Instance,
+    Limits, Packet, Refusal, Room, SocketKey,
 };
 
 use drive::Drive;
+use peers::{Answers, Peers};
 
 /// Does a little of everything that an application can do, as the first letter of an event's name
 /// says.
@@ -55,6 +57,8 @@ impl Puppet {
                 let close = name.len().is_multiple_of(2);
                 _ = cx.disconnect_sockets("/", Audience::rooms(vec![room]), close);
             }
+            Some(b'f') => _ = cx.fetch_sockets("/", Audience::rooms(vec![room]), timeout, 3),
+            Some(b's') => _ = cx.server_side_emit_with_ack("/", raw, timeout, 4),
             Some(b'd') => cx.disconnect(socket, false),
             Some(b'c') => cx.disconnect(socket, true),
             _ => {}
@@ -104,6 +108,8 @@ fn limits() -> Limits {
         acks_per_socket_max: 4,
         broadcast_acks_max: 4,
         broadcast_ack_bytes_max: 40,
+        remote_questions_max: 4,
+        fetch_bytes_max: 400,
         rooms_per_socket_max: 4,
         rooms_per_shard_max: 6,
         room_name_bytes_max: 8,
@@ -116,11 +122,12 @@ fn limits() -> Limits {
 /// invariant does not hold.
 pub fn hub(data: &[u8]) {
     let instance = Instance::new(limits(), &["/", "/b"], 2, 1);
+    let answers = Answers::default();
     let hubs = [0, 1].map(|shard| {
         let seed = [u8::from(shard == 1); 32];
-        Hub::new(instance.clone(), shard, seed, Puppet, Box::new(Alone))
+        Hub::new(instance.clone(), shard, seed, Puppet, Box::new(Peers(answers.clone())))
     });
-    let mut drive = Drive::new(data, hubs);
+    let mut drive = Drive::new(data, hubs, answers);
     while drive.step().is_some() {}
     // Nothing is held for anybody when all connections are gone.
     drive.end();

@@ -10,10 +10,8 @@ use relay_engineio::payload::SEPARATOR;
 use relay_websocket::{Opcode, write_masked_frame};
 
 use super::Puppet;
-use crate::{
-    Audience, Body, Broadcast, Effect, Handshake, Hub, Key, Output, Packet, Publication, Remote,
-    Reply, Request,
-};
+use super::peers::{Answers, remote};
+use crate::{Body, Effect, Handshake, Hub, Key, Output, Reply, Request};
 
 /// Connections that one input can open.
 const CONNECTIONS_MAX: usize = 8;
@@ -36,12 +34,14 @@ pub(super) struct Drive<'a> {
     waiting: BTreeMap<u64, usize>,
     /// The peers of the POSTs whose bodies are on their way.
     bodies: BTreeMap<u64, usize>,
+    /// What the other instances were answered.
+    answers: Answers,
 }
 
 impl<'a> Drive<'a> {
-    pub(super) fn new(input: &'a [u8], hubs: [Hub<Puppet>; 2]) -> Self {
+    pub(super) fn new(input: &'a [u8], hubs: [Hub<Puppet>; 2], answers: Answers) -> Self {
         let (waiting, bodies) = (BTreeMap::new(), BTreeMap::new());
-        Self { input, now: 0, hubs, peers: Vec::new(), requests: 0, waiting, bodies }
+        Self { input, now: 0, hubs, peers: Vec::new(), requests: 0, waiting, bodies, answers }
     }
 
     fn byte(&mut self) -> Option<u8> {
@@ -95,11 +95,12 @@ impl<'a> Drive<'a> {
             13 => self.hubs[shard].relieve_memory(self.now),
             14 => self.hubs[shard].transport_ended(self.now, key, step & 16 != 0),
             _ => {
-                let packet = Packet::new(b"[\"remote\"]", &[]);
-                let broadcast = Broadcast::new(packet, Audience::all());
-                let publication = Publication::Broadcast(broadcast);
-                let remote = Remote::Publication { namespace: "/".into(), publication };
-                self.hubs[shard].remote(self.now, remote);
+                let kind = self.byte()?;
+                let name = self.take();
+                if self.hubs[shard].may_read() {
+                    let remote = remote(kind, &name, &self.answers);
+                    self.hubs[shard].remote(self.now, remote);
+                }
             }
         }
         self.carry_out();
@@ -245,6 +246,7 @@ impl<'a> Drive<'a> {
             assert_eq!(core.connections.iter().count(), 0, "connections of shard {shard}");
             assert_eq!(core.memory.used(), 0, "memory of shard {shard}");
         }
+        self.answers.assert_complete();
         assert!(self.waiting.is_empty(), "requests without an answer: {:?}", self.waiting);
     }
 }

@@ -56,7 +56,14 @@ fn polling_session(random: &mut Random, input: &mut Vec<u8>) {
 
 /// A session that does a little of everything.
 fn session(random: &mut Random) -> Vec<u8> {
-    const EVENTS: [&[u8]; 14] = [
+    const EVENTS: [&[u8]; 21] = [
+        b"[\"Jr\"]",
+        b"[\"Lr\"]",
+        b"[\"Dr\"]",
+        b"[\"Drr\"]",
+        b"[\"f\"]",
+        b"[\"fr\"]",
+        b"[\"s\"]",
         b"[\"all\"]",
         b"1[\"e\"]",
         b"/b,[\"a\",{}]",
@@ -97,7 +104,14 @@ fn session(random: &mut Random) -> Vec<u8> {
             continue;
         }
         let which = random.next().to_le_bytes()[0] & 15;
-        match random.up_to(12) {
+        match random.up_to(14) {
+            13 | 14 => {
+                let kind = random.next().to_le_bytes()[0];
+                input.extend([which << 4 | 15, kind]);
+                let name = random.pick(&[&b"r"[..], b"rr", b"1", b"", b"much too long"]);
+                input.push(u8::try_from(name.len()).expect("a short name"));
+                input.extend_from_slice(name);
+            }
             0..=5 => step(&mut input, 5, which, random.pick(&EVENTS)),
             6 => step(&mut input, 8, which, random.pick(&TEXTS)),
             7 => step(&mut input, 3, which, b"binary"),
@@ -105,7 +119,7 @@ fn session(random: &mut Random) -> Vec<u8> {
             9 => input.extend([which << 4, 0]),
             10 => input.extend([which << 4 | 12, random.next().to_le_bytes()[0]]),
             11 => input.extend([which << 4 | 9, random.next().to_le_bytes()[0]]),
-            _ => input.push(which << 4 | [10, 11, 13, 14, 15][random.up_to(4)]),
+            _ => input.push(which << 4 | random.pick(&[10, 11, 13, 14])),
         }
     }
     input

@@ -4,6 +4,7 @@
 mod allow;
 mod calls;
 mod client;
+mod cluster;
 mod decisions;
 mod hooks;
 
