@@ -60,6 +60,11 @@ impl Pending {
         }
     }
 
+    /// Whether who is in a room may be another after it.
+    pub(crate) fn changes_rooms(&self) -> bool {
+        self.node.entry().is_some_and(|entry| entry.work.changes_rooms())
+    }
+
     /// What it is encoded into already.
     pub(crate) fn frames(&self) -> impl Iterator<Item = &Rc<Frame>> {
         self.frames.iter()
@@ -328,7 +333,7 @@ impl<D> Core<D> {
                     self.tell(collect.shard, effect);
                 }
                 &Work::Find { shard, request } => {
-                    self.found.push_back(Found { shard, request, sockets: found });
+                    self.found.push_back(Found::new(shard, request, found));
                 }
                 Work::Send(_) | Work::Change(_) => {}
             }

@@ -223,12 +223,15 @@ impl<A: Application> Hub<A> {
         self.core.now = now;
         self.core.catch_up();
         self.settle();
+        self.describe_some();
+        self.settle();
     }
 
     /// Whether something waits in the order, or for its next slice.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.core.cursor.has_next() || !self.core.pending.is_empty()
+        let core = &self.core;
+        core.cursor.has_next() || !core.pending.is_empty() || !core.found.is_empty()
     }
 
     /// Whether something was placed in the order since the last call: the others must be woken.
@@ -422,8 +425,6 @@ impl<A: Application> Hub<A> {
             self.core.end_found();
             if let Some(outcome) = self.core.outcomes.pop_front() {
                 self.tell_outcome(outcome);
-            } else if let Some(found) = self.core.found.pop_front() {
-                self.describe(found);
             } else if let Some((socket, reason)) = self.core.ended.pop_front() {
                 let sockets = &self.core.namespaces[socket.namespace].sockets;
                 let connection = sockets.get(socket.key).map(|socket| socket.connection);

@@ -19,12 +19,21 @@ use crate::core::{Core, millis};
 use crate::hub::{Effect, Hub};
 use crate::room::{Audience, Room};
 
-/// The sockets that a question is about, found on this shard, before anything is told of them.
+/// The sockets that a question is about, found on this shard, and what was put together of them.
 #[derive(Debug)]
 pub(crate) struct Found {
-    pub(crate) shard: usize,
-    pub(crate) request: u64,
-    pub(crate) sockets: Vec<SocketKey>,
+    /// Who collects, and its number for the question.
+    shard: usize,
+    request: u64,
+    sockets: std::vec::IntoIter<SocketKey>,
+    infos: Vec<SocketInfo>,
+    bytes: usize,
+}
+
+impl Found {
+    pub(crate) fn new(shard: usize, request: u64, sockets: Vec<SocketKey>) -> Self {
+        Self { shard, request, sockets: sockets.into_iter(), infos: Vec::new(), bytes: 0 }
+    }
 }
 
 impl<D> Context<'_, D> {
@@ -171,21 +180,34 @@ impl<A: Application> Hub<A> {
         }
     }
 
-    /// Tells the collecting shard what is known of the sockets that were found here.
-    pub(crate) fn describe(&mut self, found: Found) {
+    /// Tells the collecting shards what is known of the sockets that were found here: of some, the
+    /// rest waits for its slice.
+    pub(crate) fn describe_some(&mut self) {
         let max = self.core().limits().fetch_bytes_max;
-        let (mut infos, mut bytes, mut is_cut) = (Vec::new(), 0, false);
-        for socket in found.sockets {
-            let Some(info) = self.info(socket) else { continue };
-            bytes += info.bytes();
-            if bytes > max {
-                is_cut = true;
-                break;
+        let mut left = self.core().limits().fan_out_slice;
+        while left > 0
+            && let Some(mut found) = self.core().found.pop_front()
+        {
+            let mut is_cut = false;
+            while left > 0
+                && !is_cut
+                && let Some(socket) = found.sockets.next()
+            {
+                left -= 1;
+                let Some(info) = self.info(socket) else { continue };
+                is_cut = found.bytes + info.bytes() > max;
+                if !is_cut {
+                    found.bytes += info.bytes();
+                    found.infos.push(info);
+                }
             }
-            infos.push(info);
+            if is_cut || found.sockets.len() == 0 {
+                let Found { shard, request, infos: sockets, .. } = found;
+                self.core().tell(shard, Effect::Found { request, sockets, is_cut });
+            } else {
+                self.core().found.push_front(found);
+            }
         }
-        let effect = Effect::Found { request: found.request, sockets: infos, is_cut };
-        self.core().tell(found.shard, effect);
     }
 
     /// What is known of a socket; `None` if it is gone.

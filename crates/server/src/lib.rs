@@ -62,7 +62,7 @@
 //!   one's own beside the protocol;
 //! - [`Keep`] for what applications see of the requests that sessions began with;
 //! - [`HttpHook`] for HTTP that takes its time, and for routers;
-//! - [`Limits`] for every bound.
+//! - [`Config::clusters`] for other instances; [`Limits`] for every bound.
 
 mod answer;
 mod body;

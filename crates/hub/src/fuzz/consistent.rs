@@ -65,7 +65,8 @@ impl<A: Application> Hub<A> {
         assert_eq!((core.rooms, core.stats.rooms.get()), (rooms, rooms as u64), "gauge: rooms");
         assert!(core.ended.is_empty() && core.outcomes.is_empty(), "something was not told");
         assert!(core.overflowed.is_empty(), "a slow consumer was not ended");
-        assert!(core.found.is_empty(), "what was found was not told");
+        let changes = core.pending.iter().filter(|pending| pending.changes_rooms()).count();
+        assert_eq!(core.changes_pending, changes, "entries that change rooms");
         assert!(core.closing.is_empty(), "a connection was not closed");
     }
 
