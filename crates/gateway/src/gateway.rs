@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use relay_hub::{
-    Application, ConnectRequest, Context, Decision, Happening, Refusal, SocketKey, Ticket,
+    Answer, Application, ConnectRequest, Context, Decision, Happening, Refusal, SocketKey, Ticket,
 };
 use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, EventName};
@@ -20,8 +20,10 @@ use crate::hooks::{
 use crate::later::{Background, Outcome, Work, caught, or_panic};
 use crate::message::Delivery;
 use crate::metrics::{Counter, GatewayStats};
+use crate::questions::{Questions, Told};
 use crate::rooms::{be, join, leave};
 use crate::socket::Socket;
+use crate::user;
 
 /// The namespaces that Relay serves unless it is told otherwise.
 pub const NAMESPACES: [&str; 2] = ["/", RELAY];
@@ -36,12 +38,19 @@ pub struct Rules {
     pub hooks: Hooks,
     /// Futures of the program that one shard may have under way.
     pub thoughts_max: usize,
+    /// What the program has asked clients and instances.
+    pub questions: Questions,
 }
 
 impl Default for Rules {
     /// Relay without an embedding program.
     fn default() -> Self {
-        Self { namespace: RELAY.into(), hooks: Hooks::new(), thoughts_max: 0 }
+        Self {
+            namespace: RELAY.into(),
+            hooks: Hooks::new(),
+            thoughts_max: 0,
+            questions: Questions::default(),
+        }
     }
 }
 
@@ -262,11 +271,21 @@ impl Application for Gateway {
         }
     }
 
+    fn socket_data(&mut self, client: &Client) -> Option<String> {
+        client.usuario.as_deref().map(user::told)
+    }
+
     fn handle(&mut self, cx: &mut Context<'_, Client>, happening: Happening<'_>) {
         match happening {
             Happening::Connected(socket) if self.is_ours(cx, socket) => self.connected(cx, socket),
             Happening::Event { socket, args, ack } if self.is_ours(cx, socket) => {
                 self.event(cx, socket, &args, ack);
+            }
+            Happening::Acknowledged { token, answer: Answer::Broadcast(answers) } => {
+                self.rules.questions.settle(token, Told::Answers(answers));
+            }
+            Happening::Fetched { token, sockets, complete } => {
+                self.rules.questions.settle(token, Told::Sockets { sockets, complete });
             }
             Happening::Overdue { socket, .. } => {
                 let pending = cx.data_mut(socket).and_then(Client::take_pending);
@@ -287,7 +306,6 @@ impl Application for Gateway {
             | Happening::Event { .. }
             | Happening::Disconnected { .. }
             | Happening::Acknowledged { .. }
-            | Happening::Fetched { .. }
             | Happening::ServerSideEvent { .. }
             | Happening::Message { .. } => {}
         }

@@ -1,6 +1,6 @@
 //! Who a client says it is, and the room that all sockets of one user share.
 
-use relay_hub::{Limits, Room};
+use relay_hub::{Limits, Room, SocketInfo};
 use relay_socketio::json::{self, Kind};
 use relay_socketio::msgpack::write_javascript;
 
@@ -51,6 +51,16 @@ impl User {
         }
     }
 
+    /// Whose a socket is, by what its instance tells of it.
+    #[must_use]
+    pub fn of(socket: &SocketInfo) -> Option<Self> {
+        if json::kind(&socket.data) != Kind::Object {
+            return None;
+        }
+        let named = json::members(&socket.data).filter(|(key, _)| json::string_is(key, "usuario"));
+        named.last().and_then(|(_, usuario)| Self::from_json(usuario))
+    }
+
     /// The JSON text of it, as a client would send it. `None` for a number that JSON does not know.
     #[must_use]
     pub fn to_json(&self) -> Option<String> {
@@ -94,6 +104,11 @@ impl User {
         let fits = name.len() <= limits.room_name_bytes_max;
         fits.then(|| Room::Text(name.into()))
     }
+}
+
+/// What other instances are told of a socket: whose it is.
+pub(crate) fn told(usuario: &str) -> String {
+    format!(r#"{{"usuario":{usuario}}}"#)
 }
 
 /// The room of whoever this JSON value names.

@@ -42,7 +42,10 @@ mod process;
 mod routes;
 pub mod settings;
 
-pub use embed::{Builder, CommandError, Relay, Sockets, StartError, Stats, Target};
+pub use embed::{
+    Answers, Builder, CommandError, Fetched, FetchedSocket, Relay, Sockets, StartError, Stats,
+    Target,
+};
 pub use http;
 pub use relay_gateway::{
     Admission, Authorize, Code, Denial, Destination, Disconnected, Event, EventError, Handshake,

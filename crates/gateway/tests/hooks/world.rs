@@ -76,7 +76,7 @@ impl World {
         let stats = GatewayStats::new(&TypeNames::new(10, 20));
         let background = Arc::new(Bench::default());
         let thoughts_max = limits.decisions_max;
-        let rules = Rules { namespace: NAMESPACE.into(), hooks, thoughts_max };
+        let rules = Rules { namespace: NAMESPACE.into(), hooks, thoughts_max, ..Rules::default() };
         let gateway = Gateway::new(stats.clone()).with_rules(Arc::new(rules), background.clone());
         let instance = Instance::new(limits, &["/", NAMESPACE], 1, 0);
         let hub = Hub::new(instance.clone(), 0, [7; 32], gateway, Box::new(Alone));

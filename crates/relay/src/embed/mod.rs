@@ -3,12 +3,14 @@
 //! Owns the wiring of gateway, server and routes: the binary is this with settings from outside.
 //! Does not own what the gateway's hooks mean, nor what a shard does.
 
+mod answers;
 mod background;
 mod builder;
 mod relay;
 mod sockets;
 mod start;
 
+pub use answers::{Answers, Fetched, FetchedSocket};
 pub use builder::Builder;
 pub use relay::{Relay, Stats};
 pub use sockets::{CommandError, Sockets, Target};

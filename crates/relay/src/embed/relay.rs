@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use relay_gateway::{Gateway, Rules};
-use relay_hub::{Audience, Context, Limits};
+use relay_gateway::{Client, Gateway, Rules, Told};
+use relay_hub::{Audience, Context, EmitError, Limits};
 use relay_server::{Drain, Handle, Server};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::builder::Builder;
 use super::sockets::{CommandError, Sockets, Target};
@@ -68,6 +68,8 @@ impl Inner {
             server.drain(self.drain);
             self.me.set(None);
             self.stopped.send_replace(true);
+            // Behind the word that it has stopped, so that no question comes in between.
+            self.rules.questions.forget_all();
         }
     }
 }
@@ -193,11 +195,35 @@ impl Relay {
         let _ = self.inner.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
 
+    /// Asks something in the namespace, in the order of the calls, and waits for what becomes of it.
+    pub(super) async fn ask(
+        &self,
+        audience: Audience,
+        ask: impl FnOnce(&mut Context<'_, Client>, &str, Audience, u64) -> Result<(), EmitError>
+        + Send
+        + 'static,
+    ) -> Result<Told, CommandError> {
+        let (tell, told) = oneshot::channel();
+        let rules = self.inner.rules.clone();
+        // Whoever asked may not wait any more.
+        let token = rules.questions.expect(move |what| drop(tell.send(what)));
+        let asked = self.act(audience, move |cx, namespace, audience| {
+            if let Err(error) = ask(cx, namespace, audience, token) {
+                rules.questions.settle(token, Told::Failed(error));
+            }
+        });
+        if asked.is_err() || *self.inner.stopped.borrow() {
+            self.inner.rules.questions.forget(token);
+        }
+        asked?;
+        told.await.map_err(|_| CommandError::Stopped)
+    }
+
     /// Does something in the namespace, in the order of the calls.
     pub(super) fn act(
         &self,
         audience: Audience,
-        act: impl FnOnce(&mut Context<'_, relay_gateway::Client>, &str, Audience) + Send + 'static,
+        act: impl FnOnce(&mut Context<'_, Client>, &str, Audience) + Send + 'static,
     ) -> Result<(), CommandError> {
         if *self.inner.stopped.borrow() {
             return Err(CommandError::Stopped);

@@ -1,10 +1,14 @@
 //! Sockets chosen by room, user or id, and what the program does to them.
 
-use relay_gateway::{Event, EventError, User};
+use std::time::Duration;
+
+use relay_gateway::{Event, EventError, Told, User};
 use relay_hub::{Audience, Broadcast, EmitError, Room, SocketId};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::Relay;
+use super::answers::{Answers, Fetched, FetchedSocket};
 
 /// Who is meant.
 #[derive(Clone, PartialEq, Debug)]
@@ -157,6 +161,50 @@ impl Sockets {
             // Whatever may be wrong with it was found above.
             let _ = cx.broadcast_to(namespace, broadcast);
         })
+    }
+
+    /// Sends an event with one argument and collects what their clients answer to it, as
+    /// `emitWithAck` does: the first argument of each acknowledgement, within `timeout`. Binaries are
+    /// left out of it. Nobody in the audience is no error: then there are no answers.
+    ///
+    /// # Errors
+    /// The event cannot be made or is above a limit, a target does not exist, too much waits, the
+    /// instance stops meanwhile.
+    pub async fn ask<T: DeserializeOwned>(
+        self,
+        name: &str,
+        value: &(impl Serialize + ?Sized + Sync),
+        timeout: Duration,
+    ) -> Result<Answers<T>, CommandError> {
+        let packet = Event::new(name)?.arg(value)?.into_packet();
+        packet.check(self.relay.limits()).map_err(CommandError::Emit)?;
+        let asked = self.relay.ask(self.audience?, move |cx, namespace, audience, token| {
+            let broadcast = Broadcast::new(packet, audience);
+            cx.broadcast_with_ack_to(namespace, broadcast, timeout, token)
+        });
+        match asked.await? {
+            Told::Answers(told) => Ok(Answers::read(&told)),
+            Told::Failed(error) => Err(CommandError::Emit(error)),
+            Told::Sockets { .. } => Err(CommandError::Stopped),
+        }
+    }
+
+    /// Which sockets these are now, on every instance that says so within `timeout`.
+    ///
+    /// # Errors
+    /// A target does not exist, too much waits, the instance stops meanwhile.
+    pub async fn fetch(self, timeout: Duration) -> Result<Fetched, CommandError> {
+        let asked = self.relay.ask(self.audience?, move |cx, namespace, audience, token| {
+            cx.fetch_sockets(namespace, audience, timeout, token)
+        });
+        match asked.await? {
+            Told::Sockets { sockets, complete } => Ok(Fetched {
+                sockets: sockets.into_iter().map(FetchedSocket::read).collect(),
+                complete,
+            }),
+            Told::Failed(error) => Err(CommandError::Emit(error)),
+            Told::Answers(_) => Err(CommandError::Stopped),
+        }
     }
 
     /// Lets them into a room. What was sent there before does not reach them; what is sent

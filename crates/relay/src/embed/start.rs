@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use relay_gateway::{Gateway, GatewayStats, Rules, TypeNames};
+use relay_gateway::{Gateway, GatewayStats, Questions, Rules, TypeNames};
 use relay_hub::Limits;
 use relay_server::{
     Config, Descriptors, HttpHook, HttpRequest, Keep, ListenError, Server, ServerStats, adopt,
@@ -145,7 +145,9 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         stats: stats.clone(),
         ..Config::new("/socket.io/", instance.clone())
     };
-    let rules = Arc::new(Rules { namespace: namespace.into(), hooks, thoughts_max });
+    let questions = Questions::default();
+    let rules = Rules { namespace: namespace.into(), hooks, thoughts_max, questions };
+    let rules = Arc::new(rules);
     let made = gateways.clone();
     let mut handle = None;
     let server = Server::start(config, listeners, |shard, shards| {

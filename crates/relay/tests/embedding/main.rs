@@ -3,6 +3,7 @@
 
 mod client;
 mod moments;
+mod questions;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
