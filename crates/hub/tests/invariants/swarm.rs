@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relay_hub::{Audience, BulkOp, Limits, Publication, Room, SocketId};
 
-use crate::sim::{Answering, Change, Fact, NAMESPACES, Reading, Style, World, seeds};
+use crate::sim::{Answering, Change, Fact, Fleet, NAMESPACES, Reading, Style, World, seeds};
 
 /// Operations of one run.
 const STEPS: usize = 2_000;
@@ -102,17 +102,22 @@ fn arrive(world: &mut World) {
     }
 }
 
-/// One thing after the other. Who is gone is replaced.
+/// One client does something, or comes: who is gone is replaced.
+fn turn(world: &mut World, step: usize) {
+    let clients = world.clients.iter().filter(|client| !client.dropped);
+    let open: Vec<_> = clients.map(|client| client.id).collect();
+    if open.len() < 12 {
+        arrive(world);
+    } else {
+        let id = world.random.pick(&open);
+        act(world, step, id);
+    }
+}
+
+/// One thing after the other.
 fn run(world: &mut World) {
     for step in 0..STEPS {
-        let clients = world.clients.iter().filter(|client| !client.dropped);
-        let open: Vec<_> = clients.map(|client| client.id).collect();
-        if open.len() < 12 {
-            arrive(world);
-        } else {
-            let id = world.random.pick(&open);
-            act(world, step, id);
-        }
+        turn(world, step);
         match world.random.up_to(40) {
             0..=7 => world.settle(),
             8 => {
@@ -135,6 +140,35 @@ fn a_swarm_loses_and_doubles_nothing_and_leaves_nothing_behind() {
             let upgrades = world.stat(|stats| stats.upgrades.get());
             assert!(upgrades > 5, "few go over: {upgrades}");
             world.finish();
+        });
+    }
+}
+
+#[test]
+fn a_swarm_over_several_instances_hears_what_each_of_them_placed() {
+    for (instances, shards) in [(2, 1), (3, 2)] {
+        seeds(3, |seed| {
+            let mut limits = limits();
+            limits.fan_out_slice = [1, 5, 512][usize::try_from(seed).unwrap_or(0) % 3];
+            let mut fleet = Fleet::new(&limits, instances, shards, seed);
+            for step in 0..STEPS {
+                let of = step % instances;
+                turn(&mut fleet.worlds[of], step);
+                match fleet.worlds[of].random.up_to(40) {
+                    0..=7 => fleet.settle(),
+                    8 => {
+                        let ms = fleet.worlds[of].random.up_to(4_000) as u64;
+                        fleet.advance(ms);
+                    }
+                    _ => {}
+                }
+            }
+            fleet.settle();
+            for world in &fleet.worlds {
+                check_deliveries(world);
+                assert!(world.stat(|stats| stats.remote_broadcasts.get()) > 200, "few cross");
+            }
+            fleet.finish();
         });
     }
 }
@@ -163,12 +197,12 @@ fn check_deliveries(world: &World) {
 
 /// Broadcasts of a namespace whose audience a client belonged to at their places in the order.
 fn expected(world: &World, of: usize, of_namespace: &str) -> Vec<String> {
-    let published = world.published.borrow();
+    let placed = world.placed.borrow();
     let mut expected = Vec::new();
     let mut socket: Option<Model> = None;
     let mut next = 0;
     let mut live = |until: usize, socket: &mut Option<Model>| {
-        for (namespace, publication) in &published[next..until] {
+        for (namespace, publication) in &placed[next..until] {
             if namespace == of_namespace
                 && let Some(heard) = meet(socket, publication)
             {
@@ -191,7 +225,7 @@ fn expected(world: &World, of: usize, of_namespace: &str) -> Vec<String> {
             (Change::Joined(_) | Change::Left(_), None) => panic!("only a socket has rooms"),
         }
     }
-    live(published.len(), &mut socket);
+    live(placed.len(), &mut socket);
     expected
 }
 

@@ -129,20 +129,20 @@ impl Data {
 
 pub(crate) struct TestApplication {
     log: Log,
-    published: Published,
+    placed: Published,
     /// An answer with this token makes it panic.
     panics_at: Option<u64>,
 }
 
 impl TestApplication {
-    pub(crate) fn new(log: Log, published: Published) -> Self {
-        Self { log, published, panics_at: None }
+    pub(crate) fn new(log: Log, placed: Published) -> Self {
+        Self { log, placed, panics_at: None }
     }
 
     fn changed(&self, cx: &Context<'_, Data>, socket: SocketKey, change: Change) {
         let client = cx.data(socket).expect("its data is there").client;
         let namespace = cx.namespace(socket).to_owned();
-        let at = self.published.borrow().len();
+        let at = self.placed.borrow().len();
         self.note(Fact::Socket { client, namespace, change, at });
     }
 

@@ -54,20 +54,22 @@ impl Wire {
 
 /// A shard's port: it notes what was published, and hands everything to the others if there are any.
 pub(super) struct Port {
-    published: Published,
+    noted: [Published; 2],
     wire: Option<Wire>,
     shard: usize,
 }
 
 impl Port {
-    pub(super) fn new(published: Published, wire: Option<Wire>, shard: usize) -> Self {
-        Self { published, wire, shard }
+    pub(super) fn new(noted: [Published; 2], wire: Option<Wire>, shard: usize) -> Self {
+        Self { noted, wire, shard }
     }
 }
 
 impl Cluster for Port {
     fn publish(&mut self, namespace: &str, publication: &Publication) {
-        self.published.borrow_mut().push((namespace.to_owned(), publication.clone()));
+        for noted in &self.noted {
+            noted.borrow_mut().push((namespace.to_owned(), publication.clone()));
+        }
         let Some(wire) = &self.wire else { return };
         for to in wire.others(namespace) {
             let (namespace, publication) = (namespace.into(), publication.clone());
@@ -139,12 +141,17 @@ impl Fleet {
         let Some(letter) = self.post.borrow_mut().on_the_way[from].pop_front() else {
             return false;
         };
-        if from == letter.to || !self.post.borrow().mute.contains(&letter.to) {
-            let world = &mut self.worlds[letter.to];
-            let shard = letter.shard.unwrap_or(from % world.instance.shards());
-            world.take_remote(shard, letter.remote);
+        if from != letter.to && self.post.borrow().mute.contains(&letter.to) {
+            return true;
         }
-        true
+        let world = &mut self.worlds[letter.to];
+        let shard = letter.shard.unwrap_or(from % world.instance.shards());
+        if world.may_take(shard) {
+            world.take_remote(shard, letter.remote);
+            return true;
+        }
+        self.post.borrow_mut().on_the_way[from].push_front(letter);
+        false
     }
 
     /// Runs everything that can run without time passing, in a random interleaving.

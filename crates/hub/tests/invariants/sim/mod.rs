@@ -66,6 +66,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) log: Log,
     pub(crate) published: Published,
+    /// The same, and what came from other instances: everything in the order in which it was placed.
+    pub(crate) placed: Published,
     pub(crate) http: http::Http,
     shards: Vec<Shard>,
 }
@@ -93,10 +95,11 @@ impl World {
         limits.check().expect("the bounds agree with each other");
         let instance = Instance::new(limits, &NAMESPACES, shards, 7);
         let log = Log::default();
-        let published = Published::default();
+        let (published, placed) = (Published::default(), Published::default());
         let hub = |shard: usize| {
-            let application = TestApplication::new(log.clone(), published.clone());
-            let cluster = Box::new(Port::new(published.clone(), wire.cloned(), shard));
+            let application = TestApplication::new(log.clone(), placed.clone());
+            let noted = [published.clone(), placed.clone()];
+            let cluster = Box::new(Port::new(noted, wire.cloned(), shard));
             let mut bytes = [0; 32];
             bytes[..8].copy_from_slice(&(seed ^ (shard as u64) << 56).to_le_bytes());
             Shard {
@@ -113,7 +116,7 @@ impl World {
         let clients = Vec::new();
         let random = Random::new(seed);
         let http = http::Http::default();
-        Self { now: 1_000, random, clients, log, published, http, shards, instance }
+        Self { now: 1_000, random, clients, log, published, placed, http, shards, instance }
     }
 
     /// Opens a connection on a shard; it has joined no namespace.

@@ -18,8 +18,16 @@ impl World {
         );
     }
 
+    /// Whether a shard has credit for whatever comes.
+    pub(crate) fn may_take(&mut self, shard: usize) -> bool {
+        self.shards[shard].hub.may_read()
+    }
+
     /// Takes what comes from another instance.
     pub(crate) fn take_remote(&mut self, shard: usize, remote: Remote) {
+        if let Remote::Publication { namespace, publication } = &remote {
+            self.placed.borrow_mut().push((namespace.to_string(), publication.clone()));
+        }
         self.shards[shard].hub.remote(self.now, remote);
         self.carry_out(shard);
     }
