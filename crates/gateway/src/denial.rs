@@ -79,6 +79,14 @@ impl Code {
     }
 }
 
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for Code {}
+
 /// A refusal of an event: what the client reads in its acknowledgement or in `relay:error`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Denial {

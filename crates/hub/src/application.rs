@@ -156,6 +156,14 @@ impl Refusal {
     }
 }
 
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 /// The first argument of an acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AckValue {

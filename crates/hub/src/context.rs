@@ -16,6 +16,18 @@ use crate::reason::EndReason;
 use crate::room::Room;
 use crate::slots::Key;
 
+impl std::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TooManyRooms => "too many rooms",
+            Self::NameTooLong => "the name of the room is too long",
+            Self::Gone => "the socket is gone",
+        })
+    }
+}
+
+impl std::error::Error for JoinError {}
+
 /// Access to the shard while the application handles something.
 #[derive(Debug)]
 pub struct Context<'a, D> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use relay::Builder;
 use relay::health::{self, Url};
-use relay::settings::{self, Command, CommandLine, Loaded, Machine};
+use relay::settings::{self, Command, CommandLine, Loaded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -62,8 +62,7 @@ fn run() -> Result<(), Vec<String>> {
 }
 
 fn load(line: &CommandLine) -> Result<Loaded, Vec<String>> {
-    let read = |path: &std::path::Path| std::fs::read(path);
-    Loaded::read(line, std::env::vars_os(), read, Machine::detect()).map_err(sentences)
+    Loaded::of_process(line).map_err(sentences)
 }
 
 fn sentences(wrong: Vec<settings::Wrong>) -> Vec<String> {

@@ -160,6 +160,15 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Reads the command line, this process's environment, and the files of its working directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the messages.
+    pub fn of_process(command_line: &CommandLine) -> Result<Self, Vec<Wrong>> {
+        let read = |path: &Path| std::fs::read(path);
+        Self::read(command_line, std::env::vars_os(), read, Machine::detect())
+    }
+
     /// Reads all sources. `read` gives the contents of a file; the names are relative to the
     /// working directory.
     ///

@@ -42,8 +42,8 @@ impl CommandLine {
     /// Reads the words without the name of the program. What is wrong is told by
     /// [`super::super::Loaded::read`].
     #[must_use]
-    pub fn read(words: impl Iterator<Item = OsString>) -> Self {
-        let mut words = words.map(|it| it.to_string_lossy().into_owned()).peekable();
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Self {
+        let mut words = words.into_iter().map(|it| it.to_string_lossy().into_owned()).peekable();
         let mut line = Self { command: Command::Serve, given: Vec::new(), wrong: Vec::new() };
         let mut url = None;
         while let Some(word) = words.next() {
