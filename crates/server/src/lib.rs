@@ -375,5 +375,6 @@ impl Server {
         for thread in self.threads {
             let _ = thread.join();
         }
+        self.shared.inboxes.iter().for_each(Inbox::close);
     }
 }

@@ -44,6 +44,11 @@ impl Inbox {
         Some(remote)
     }
 
+    /// Nobody takes anything out any more: whoever waits for room waits no longer.
+    pub(crate) fn close(&self) {
+        self.room.close();
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
@@ -69,11 +74,10 @@ impl Remotes {
     }
 
     /// Hands something to a shard, as soon as it has room: first come, first served. A shard that
-    /// does not exist takes nothing.
+    /// does not exist, or has ended, takes nothing.
     pub async fn send(&self, shard: usize, remote: Remote) {
         let Some(inbox) = self.shared.inboxes.get(shard) else { return };
         let weight = inbox.weight(&remote);
-        // The semaphore is never closed.
         if let Ok(permit) = inbox.room.acquire_many(weight).await {
             permit.forget();
             inbox.push(remote, weight);
@@ -84,7 +88,7 @@ impl Remotes {
     /// The same for those who cannot wait.
     ///
     /// # Errors
-    /// [`Busy`]: the shard has no room for it now.
+    /// [`Busy`]: the shard has no room for it now, or has ended.
     pub fn try_send(&self, shard: usize, remote: Remote) -> Result<(), Busy> {
         let Some(inbox) = self.shared.inboxes.get(shard) else { return Ok(()) };
         let weight = inbox.weight(&remote);

@@ -5,11 +5,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use relay_server::Remotes;
 use relay_server::hub::{
     Asker, Audience, Broadcast, Cluster, Limits, Others, Packet, Publication, Question, Remote,
     Response, Serving,
 };
+use relay_server::{Busy, Remotes};
 
 use crate::client::Client;
 use crate::{PATIENCE, Running, at_all_sizes};
@@ -104,6 +104,22 @@ fn what_one_server_publishes_all_sockets_of_the_other_hear_in_order() {
         here.finish();
         there.finish();
     });
+}
+
+#[test]
+fn nobody_waits_for_a_server_that_has_ended() {
+    let limits = Limits { remote_bytes_max: 1, ..Limits::default() };
+    let (there, _sent) = start(&limits, 1);
+    let remotes = there.server.remotes();
+    let answer = || Remote::Response { request: 1, response: Response::Receivers(1) };
+    there.finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    for _ in 0..3 {
+        runtime.block_on(remotes.send(0, answer()));
+        runtime.block_on(remotes.send(7, answer()));
+    }
+    assert_eq!(remotes.try_send(0, answer()), Err(Busy));
+    assert_eq!(remotes.try_send(7, answer()), Ok(()), "there is no such shard");
 }
 
 #[test]
