@@ -1,5 +1,11 @@
 //! What clients say: allowed, refused, thought about.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
 use relay_gateway::{Code, Denial, Destination, Hooks, User, Verdict};
 use relay_hub::{Limits, Room};
 
@@ -70,6 +76,36 @@ fn a_message_that_is_thought_about_holds_its_sender_back_and_nobody_else() {
     world.think();
     world.expect(a, &[&format!("433[false,{REFUSED}]")]);
     world.expect(b, &[]);
+}
+
+#[test]
+fn nobody_is_timed_out_while_the_program_thinks() {
+    let done = Arc::new(AtomicBool::new(false));
+    let is_done = done.clone();
+    let hooks = Hooks::new().message(move |_| {
+        let is_done = is_done.clone();
+        Verdict::later(poll_fn(move |_| match is_done.load(Ordering::Relaxed) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }))
+    });
+    let decision_timeout = Duration::from_secs(300);
+    let mut world = World::with(hooks, Limits { decision_timeout, ..Limits::default() });
+    let (a, _) = world.join("");
+    world.say(a, r#"["relay",1]"#);
+    // Far longer than a client may take for its pong; what it says is not read meanwhile.
+    for _ in 0..20 {
+        world.wait(10_000);
+        world.think();
+        world.send(a, "3");
+    }
+    assert_eq!(world.closed(a), None);
+    done.store(true, Ordering::Relaxed);
+    world.think();
+    let heard = std::iter::from_fn(|| world.next(a)).filter(|it| it != "2").collect::<Vec<_>>();
+    assert_eq!(heard, [r#"42/relay,["relay",1]"#]);
+    world.wait(1_000);
+    assert_eq!(world.closed(a), None);
 }
 
 #[test]

@@ -18,8 +18,13 @@ function example(name, body) {
     before(async () => {
       const bin = join(dirname(binary()), 'examples', name);
       assert.ok(existsSync(bin), `${bin} is built by cargo build --examples`);
-      running = Relay.launch({ bin, port: await freePort() });
-      await eventually('it listens', () => /listening on/.test(running.stderr));
+      // Somebody may take the port first.
+      for (let attempt = 1; attempt <= 5 && !running?.running(); attempt++) {
+        running = Relay.launch({ bin, port: await freePort() });
+        const started = () => !running.running() || /listening on/.test(running.stderr);
+        await eventually('it starts', started);
+      }
+      assert.ok(running.running(), running.output());
     });
     after(async () => {
       assert.ok(running.running(), running.output());
