@@ -15,7 +15,7 @@ pub struct Handshake<'a> {
 }
 
 impl Handshake<'_> {
-    /// The peer's address; behind a proxy it is the proxy's.
+    /// The client's address; behind a proxy that is not named as trusted it is the proxy's.
     #[must_use]
     pub fn address(&self) -> IpAddr {
         self.handshake.address

@@ -21,7 +21,7 @@ pub struct SocketKey {
 /// What is known of a connection from its handshake.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Handshake {
-    /// The peer's address.
+    /// The client's address: the peer's, or what a trusted proxy says.
     pub address: IpAddr,
     /// The head of its request, as far as it is kept.
     pub head: Option<Arc<Head>>,

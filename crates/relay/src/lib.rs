@@ -57,5 +57,5 @@ pub use relay_hub::{
 pub use relay_server as server;
 pub use relay_server::{
     Cors, CorsError, CorsOptions, Drain, HttpBody, HttpBodyError, HttpHook, Keep, ListenError,
-    Origin, PeerAddress,
+    Origin, PeerAddress, TrustedProxies,
 };

@@ -38,10 +38,10 @@ const ASKED_BEFORE: &[u8] = b"GET / HTTP/1.1\r\nhost: relay\r\n\r\n";
 const HEAR_BYTES: usize = 2 * 1024;
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
-pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, slot: OpenSlot) {
+pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, peer: IpAddr, slot: OpenSlot) {
     let accepted = Rc::new(Cell::new(None));
     let reserved = slot.reserved;
-    let client = Client { door: door.clone(), address, reserved, accepted: accepted.clone() };
+    let client = Client { door: door.clone(), peer, reserved, accepted: accepted.clone() };
     let served = if reserved {
         let patience = door.shared.limits().reserved_http_timeout;
         Box::pin(tokio::time::timeout(patience, client.serve(stream))).await.unwrap_or(Ok(None))
@@ -71,7 +71,7 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, address: IpAddr, sl
 /// Who is served.
 struct Client {
     door: Rc<Door>,
-    address: IpAddr,
+    peer: IpAddr,
     /// The connection uses a reserved descriptor.
     reserved: bool,
     accepted: Rc<Cell<Option<Accepted>>>,
@@ -230,7 +230,7 @@ impl Client {
         desk.covered.set((!for_session).then(|| ear.cover()));
         let visit = Visit {
             door: self.door.clone(),
-            address: self.address,
+            peer: self.peer,
             reserved: self.reserved,
             accepted: self.accepted.clone(),
             unread: desk.unread.clone(),

@@ -28,7 +28,7 @@ use crate::Shared;
 use crate::answer::{Answer, AnswerBody, last};
 use crate::http::Door;
 
-/// The address of whoever asks, among the extensions of a request that a hook gets.
+/// The address of whoever asks, or on whose behalf a trusted proxy does; among the extensions of a request that a hook gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerAddress(pub IpAddr);
 

@@ -40,7 +40,7 @@ pub struct HttpResponse {
 /// A request that begins a session, as it is shown to the program before it is let in.
 #[derive(Debug)]
 pub struct HandshakeRequest {
-    /// The peer's address.
+    /// The client's address: the peer's, or what a trusted proxy says.
     pub address: IpAddr,
     /// Path and query.
     pub uri: hyper::Uri,

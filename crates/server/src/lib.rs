@@ -74,6 +74,7 @@ mod cors;
 mod descriptors;
 mod drain;
 mod flush;
+mod forwarded;
 mod handle;
 mod hook;
 mod http;
@@ -104,6 +105,7 @@ pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
 pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;
 pub use drain::Drain;
+pub use forwarded::TrustedProxies;
 pub use handle::{Busy, Handle};
 pub use hook::{HttpBody, HttpBodyError, HttpHook, PeerAddress};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
@@ -153,6 +155,8 @@ pub struct Config {
     pub allow: Option<AllowRequest>,
     /// What applications see of the requests that sessions began with.
     pub keep: Keep,
+    /// The proxies whose word on the address of a client is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Whether the client library is served under the path.
     pub serve_client: bool,
     /// Whether large polling answers are compressed for clients that accept it.
@@ -181,6 +185,7 @@ impl Config {
             cookie: None,
             allow: None,
             keep: Keep::Nothing,
+            trusted_proxies: TrustedProxies::default(),
             serve_client: true,
             compression: true,
             stats: Arc::default(),
@@ -215,6 +220,7 @@ pub(crate) struct Shared {
     pub(crate) cookie: Option<Cookie>,
     pub(crate) allow: Option<AllowRequest>,
     pub(crate) keep: Keep,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) serve_client: bool,
     pub(crate) compression: bool,
     /// The number of the next request of a session.
@@ -299,6 +305,7 @@ impl Server {
             cookie: config.cookie,
             allow: config.allow,
             keep: config.keep,
+            trusted_proxies: config.trusted_proxies,
             serve_client: config.serve_client,
             compression: config.compression,
             requests: AtomicU64::new(0),

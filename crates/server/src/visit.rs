@@ -29,7 +29,8 @@ use crate::upgrade::{has_token, is_upgrade, switching};
 /// One request on a connection.
 pub(crate) struct Visit {
     pub(crate) door: Rc<Door>,
-    pub(crate) address: IpAddr,
+    /// Who opened the connection.
+    pub(crate) peer: IpAddr,
     /// The connection uses a reserved descriptor: no sessions.
     pub(crate) reserved: bool,
     /// Left here for the connection once the 101 is on its way.
@@ -147,7 +148,7 @@ impl Visit {
     async fn ask(&self, hook: &HttpHook, head: &Parts, body: &mut Incoming) -> Option<Answer> {
         // It may take its time, and read the body.
         drop(self.covered.take());
-        Box::pin(hook.ask(&self.door, head, body, self.address)).await
+        Box::pin(hook.ask(&self.door, head, body, self.address(&head.headers))).await
     }
 
     /// Answers a request of Engine.IO.
@@ -211,9 +212,14 @@ impl Visit {
         }
     }
 
+    /// Whose request it is.
+    fn address(&self, headers: &HeaderMap) -> IpAddr {
+        self.door.shared.trusted_proxies.client(self.peer, headers)
+    }
+
     /// What a session keeps of the request that it begins with.
     fn facts(&self, head: &Parts) -> Handshake {
-        let mut handshake = Handshake::new(self.address);
+        let mut handshake = Handshake::new(self.address(&head.headers));
         handshake.head = self.door.shared.keep.of(head);
         handshake
     }
@@ -226,7 +232,7 @@ impl Visit {
         }
         let Some(allow) = &shared.allow else { return Ok(()) };
         let asked = HandshakeRequest {
-            address: self.address,
+            address: self.address(&head.headers),
             uri: head.uri.clone(),
             headers: head.headers.clone(),
         };

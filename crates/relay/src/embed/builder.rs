@@ -9,7 +9,7 @@ use relay_gateway::{
     Admission, Authorize, Denial, Disconnected, Hooks, Identify, Message, Socket, Verdict,
 };
 use relay_hub::{Bytes, Limits, Refusal};
-use relay_server::{Cors, Drain, HttpBody, HttpHook, Keep};
+use relay_server::{Cors, Drain, HttpBody, HttpHook, Keep, TrustedProxies};
 use tokio::runtime::Handle;
 use tower_service::Service;
 
@@ -113,6 +113,12 @@ impl Builder {
     /// GET and POST, without it.
     pub fn cors(mut self, cors: impl Into<Option<Cors>>) -> Self {
         self.settings.cors = cors.into();
+        self
+    }
+
+    /// The proxies that are believed in `X-Forwarded-For`. None, without it.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.settings.trusted_proxies = proxies;
         self
     }
 

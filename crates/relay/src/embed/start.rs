@@ -141,6 +141,7 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         http: Arc::new(move |request: &HttpRequest<'_>| answers.get()?.answer(request)),
         fallback: service.map(|service| bound(service, &runtime, &me)),
         cors: settings.cors,
+        trusted_proxies: settings.trusted_proxies,
         keep: keep.unwrap_or(sees),
         stats: stats.clone(),
         ..Config::new("/socket.io/", instance.clone())

@@ -29,7 +29,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use relay_hub::Limits;
-use relay_server::{Cors, Drain};
+use relay_server::{Cors, Drain, TrustedProxies};
 
 use crate::memory::Budget;
 
@@ -80,6 +80,7 @@ pub(crate) struct Values {
     host: Option<IpAddr>,
     shards: usize,
     instance_id: String,
+    trusted_proxies: String,
     cors_origin: String,
     cors_methods: String,
     cors_credentials: bool,
@@ -98,6 +99,7 @@ impl Values {
             host: None,
             shards: machine.cores.clamp(1, relay_hub::SHARDS_MAX),
             instance_id: machine.name.clone(),
+            trusted_proxies: String::new(),
             cors_origin: "*".to_owned(),
             cors_methods: "GET,POST".to_owned(),
             cors_credentials: false,
@@ -118,6 +120,8 @@ pub struct Settings {
     pub shards: usize,
     /// The display name.
     pub instance: String,
+    /// The proxies that are believed whose address a request comes from.
+    pub trusted_proxies: TrustedProxies,
     /// Which pages browsers let in; `None` says nothing to browsers.
     pub cors: Option<Cors>,
     /// How it ends when it is told to.
@@ -142,6 +146,8 @@ impl Settings {
             host: values.host,
             shards: values.shards,
             instance: values.instance_id.clone(),
+            // Whatever was wrong in it was refused as it was read.
+            trusted_proxies: TrustedProxies::parse(&values.trusted_proxies).unwrap_or_default(),
             cors,
             drain: values.drain,
             limits: values.limits.clone(),

@@ -81,6 +81,23 @@ fn every_wrong_origin_has_its_message() {
 }
 
 #[test]
+fn every_wrong_proxy_has_its_message() {
+    environment(
+        &[("TRUSTED_PROXIES", "127.0.0.1, haproxy,10.0.0.1/8")],
+        &[
+            "TRUSTED_PROXIES=127.0.0.1, haproxy,10.0.0.1/8 (environment): \"10.0.0.1/8\" has bits \
+             behind its prefix: a network ends with zeros",
+            "TRUSTED_PROXIES=127.0.0.1, haproxy,10.0.0.1/8 (environment): \"haproxy\" is neither an \
+             IP address nor a network such as 10.0.0.0/8",
+        ],
+    );
+    environment(
+        &[("TRUSTED_PROXY", "127.0.0.1")],
+        &["TRUSTED_PROXY (environment): no such setting; TRUSTED_PROXIES is one"],
+    );
+}
+
+#[test]
 fn what_does_not_go_together_names_all_of_it() {
     environment(
         &[("CORS_CREDENTIALS", "true")],

@@ -99,12 +99,20 @@ pub(crate) fn sid(packet: &str) -> String {
 
 /// Asks for a WebSocket; `query` is behind the revision and the transport.
 pub(crate) fn ask_websocket(address: SocketAddr, query: &str) -> Pending {
+    ask_through(address, &format!("transport=websocket&{query}"), "")
+}
+
+/// Asks for a session with header fields of the caller's, each with its end of line.
+pub(crate) fn ask_through(address: SocketAddr, query: &str, fields: &str) -> Pending {
     let mut stream = dial(address);
-    let request = format!(
-        "GET /socket.io/?EIO=4&transport=websocket&{query} HTTP/1.1\r\nHost: a\r\n\
-         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
+    let upgrade = if query.starts_with("transport=websocket") {
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    } else {
+        ""
+    };
+    let request =
+        format!("GET /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: a\r\n{upgrade}{fields}\r\n");
     stream.write_all(request.as_bytes()).expect("it takes requests");
     Pending(stream)
 }

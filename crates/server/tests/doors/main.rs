@@ -7,6 +7,7 @@ mod client;
 mod cluster;
 mod decisions;
 mod hooks;
+mod proxies;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -46,6 +47,12 @@ impl Application for Echo {
                 let head = cx.handshake(socket).and_then(|it| it.head).expect("it is kept");
                 let told = format!(r#"["knock","{}",{}]"#, head.query, head.fields.len());
                 let _ = cx.emit(socket, told.as_bytes(), &[], false);
+            }
+            if args.event_name().is("whence") {
+                let address = cx.handshake(socket).expect("it is kept").address;
+                let told = format!(r#"["whence","{address}"]"#);
+                let _ = cx.emit(socket, told.as_bytes(), &[], false);
+                return;
             }
             // A client that is gone hears nothing.
             let _ = cx.emit(socket, args.raw().as_bytes(), &[], false);

@@ -3,7 +3,7 @@
 use super::variable_names;
 
 /// Names that begin like these are ours or a slip of the pen.
-const OURS: [&str; 6] = ["RELAY_", "CORS_", "DRAIN_", "WEBRTC_", "STUN_", "TURN_"];
+const OURS: [&str; 7] = ["RELAY_", "CORS_", "DRAIN_", "TRUSTED_PROX", "WEBRTC_", "STUN_", "TURN_"];
 
 /// Shorter names are one letter away from too much that others use.
 const NEAR_CHARS_MIN: usize = 12;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use relay_server::Cors;
+use relay_server::{Cors, TrustedProxies};
 
 use super::{DAY, Group, Setting};
 use crate::settings::kind::{Kind, Number, Place};
@@ -44,6 +44,18 @@ pub(super) const SERVER: Group = Group {
             "A name to show; it need not be unique.",
         )
         .by_default("host name and process id"),
+        Setting::new(
+            "TRUSTED_PROXIES",
+            "server.trusted_proxies",
+            Kind::List {
+                place: place!(trusted_proxies),
+                what: "addresses and networks behind commas, such as 127.0.0.1, 10.0.0.0/8",
+                wrong: |value| TrustedProxies::parse(value).err().unwrap_or_default(),
+            },
+            "Proxies that are believed in `X-Forwarded-For`: a client's address is the last one in \
+             it that is none of theirs. Others are not believed.",
+        )
+        .by_default("none"),
     ],
 };
 
