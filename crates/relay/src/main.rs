@@ -1,8 +1,10 @@
 //! The gateway as a program: what the command line asks for, wiring, signals.
 
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::ExitCode;
 
+use listenfd::ListenFd;
 use relay::Builder;
 use relay::health::{self, Url};
 use relay::settings::{self, Command, CommandLine, Loaded};
@@ -52,7 +54,10 @@ fn run() -> Result<(), Vec<String>> {
         Command::Health { url } => {
             let url = match url {
                 Some(url) => line.check().map_err(sentences).map(|()| Url::parse(url))?,
-                None => load(&line).map(|it| Url::of(it.settings.host, it.settings.port))?,
+                None => load(&line).map(|it| match it.settings.admin_address {
+                    Some(admin) => Url::of(Some(admin.ip()), admin.port()),
+                    None => Url::of(it.settings.host, it.settings.port),
+                })?,
             };
             let url = url.map_err(|it| failed(&it))?;
             let status = url.ask(health::TIMEOUT).map_err(|it| failed(&it))?;
@@ -69,12 +74,30 @@ fn sentences(wrong: Vec<settings::Wrong>) -> Vec<String> {
     wrong.into_iter().map(|it| it.to_string()).collect()
 }
 
+/// The listener that systemd, or another supervisor, keeps open while processes come and go
+/// (`LISTEN_FDS`, sd_listen_fds(3)).
+fn passed_listener() -> Result<Option<TcpListener>, Vec<String>> {
+    let mut passed = ListenFd::from_env();
+    match passed.len() {
+        0 => Ok(None),
+        1 => passed.take_tcp_listener(0).map_err(|error| {
+            vec![format!("LISTEN_FDS: what was passed in is no TCP listener: {error}")]
+        }),
+        count => Err(vec![format!("LISTEN_FDS={count}: one listener is accepted")]),
+    }
+}
+
 fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
     let memory = loaded.memory();
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
-    let builder = Builder::from(loaded.settings);
+    let mut builder = Builder::from(loaded.settings);
+    let passed = passed_listener()?;
+    let was_passed = passed.is_some();
+    if let Some(listener) = passed {
+        builder = builder.listener(listener);
+    }
     let relay = runtime.block_on(builder.start()).map_err(|error| failed(&error))?;
     say(&format!(
         "listening on {} with {} shards, room for {} connections",
@@ -82,6 +105,12 @@ fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
         relay.shards(),
         relay.connections_max()
     ));
+    if was_passed {
+        say("the listener was passed in: HOST and PORT are not used");
+    }
+    if let Some(admin) = relay.admin_addr() {
+        say(&format!("health and metrics on {admin}, and not on the public port"));
+    }
     say(&format!("memory for what clients make it hold: {memory}"));
     let _ = signals.forever().next();
     say("stopping; a second signal ends at once");

@@ -125,6 +125,22 @@ impl Desk {
     }
 }
 
+/// Something is said until this is dropped.
+struct Speaking<'a>(&'a Door);
+
+impl<'a> Speaking<'a> {
+    fn begin(door: &'a Door) -> Self {
+        door.speaking.set(door.speaking.get() + 1);
+        Self(door)
+    }
+}
+
+impl Drop for Speaking<'_> {
+    fn drop(&mut self) {
+        self.0.speaking.set(self.0.speaking.get() - 1);
+    }
+}
+
 /// Why `hyper` does not hold a connection any more; with what was read of it behind the last
 /// request.
 enum Pause {
@@ -141,6 +157,8 @@ impl Client {
     async fn serve(&self, mut stream: TcpStream) -> io::Result<Option<(TcpStream, Bytes)>> {
         let mut read = Bytes::new();
         let mut answer = None;
+        // Who has just come has something to ask.
+        let mut speaking = Some(Speaking::begin(&self.door));
         loop {
             if read.is_empty() {
                 let patience = self.door.shared.limits().http_head_timeout;
@@ -149,7 +167,10 @@ impl Client {
                 let Ok(Some(heard)) = heard else { return Ok(None) };
                 read = heard;
             }
-            (stream, read) = match self.speak(stream, read, answer.take()).await? {
+            let spoken = speaking.take().unwrap_or_else(|| Speaking::begin(&self.door));
+            let pause = self.speak(stream, read, answer.take()).await?;
+            drop(spoken);
+            (stream, read) = match pause {
                 Pause::End(stream, read) => return Ok(Some((stream, read))),
                 Pause::Idle(stream, read) => (stream, read),
                 Pause::Poll(stream, read, visiting) => {

@@ -108,11 +108,24 @@ pub(crate) struct Door {
     pub(crate) upgraded: RefCell<Vec<(Handshake, Upgraded)>>,
     /// Requests that wait for a session's answer.
     pub(crate) requests: Cell<usize>,
+    /// Connections on which something is said, or that have yet to say something.
+    pub(crate) speaking: Cell<usize>,
 }
 
 impl Door {
     pub(crate) fn new(shared: Arc<Shared>, shard: usize) -> Self {
-        Self { shared, shard, upgraded: RefCell::default(), requests: Cell::new(0) }
+        Self {
+            shared,
+            shard,
+            upgraded: RefCell::default(),
+            requests: Cell::new(0),
+            speaking: Cell::new(0),
+        }
+    }
+
+    /// Whether somebody may be about to be answered.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.requests.get() > 0 || self.speaking.get() > 0
     }
 }
 

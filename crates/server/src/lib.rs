@@ -64,6 +64,7 @@
 //! - [`HttpHook`] for HTTP that takes its time, and for routers;
 //! - [`Config::clusters`] for other instances; [`Limits`] for every bound.
 
+mod admin;
 mod answer;
 mod body;
 mod bundle;
@@ -101,6 +102,7 @@ use relay_hub::{Alone, Application, Cluster, Hub, Instance, Limits, Stats};
 
 pub use relay_hub as hub;
 
+pub use admin::AdminServer;
 pub use cookie::{Cookie, CookieError, CookieOptions, SameSite};
 pub use cors::{Cors, CorsError, CorsOptions, Origin};
 pub use descriptors::Descriptors;

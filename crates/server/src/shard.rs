@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Token};
 use relay_hub::{Application, Hub, Key, Output};
+use socket2::SockRef;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
@@ -32,6 +33,9 @@ const LONGEST_SLEEP_MS: u64 = 1_000;
 
 /// While it is drained it looks up this often.
 const DRAIN_STEP_MS: u64 = 20;
+
+/// When all else is over, who is about to be answered over HTTP has this long.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// A shard that looks up so much later than it meant to was stopped, or starved.
 const STALL_MS: u64 = 500;
@@ -132,7 +136,10 @@ fn try_run<A: Application + 'static>(
     tasks.block_on(&runtime, async move {
         let hub = Rc::new(RefCell::new(hub));
         let door = Rc::new(Door::new(shared.clone(), index));
-        tokio::task::spawn_local(accept(door.clone(), TcpListener::from_std(listener)?));
+        // A listener that was passed in lives on: whoever knocks from now on is its successor's.
+        let was_passed = !SockRef::from(&listener).reuse_port()?;
+        let accept = accept(door.clone(), TcpListener::from_std(listener)?);
+        let accepting = tokio::task::spawn_local(accept);
         let shard = Shard {
             index,
             requests: Requests::default(),
@@ -153,7 +160,20 @@ fn try_run<A: Application + 'static>(
             gather: Gather::default(),
             shared: shared.clone(),
         };
-        shard.run().await
+        let door = shard.door.clone();
+        shard.run().await?;
+        if was_passed {
+            accepting.abort();
+        }
+        let until = Instant::now() + LAST_ANSWERS;
+        loop {
+            // The last answers are written by tasks that this one must not outrun.
+            tokio::time::sleep(Duration::from_millis(DRAIN_STEP_MS)).await;
+            if !door.is_serving() || Instant::now() >= until {
+                break;
+            }
+        }
+        Ok(())
     })
 }
 
@@ -197,8 +217,6 @@ impl<A: Application> Shard<A> {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.shared.pulses[self.index].passed(self.shared.now(), micros);
             if self.drained() {
-                // The last answers are written by tasks that this one must not outrun.
-                tokio::time::sleep(Duration::from_millis(DRAIN_STEP_MS)).await;
                 return Ok(());
             }
             if more {

@@ -1,7 +1,7 @@
 //! How an instance is set up.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -94,6 +94,13 @@ impl Builder {
     /// A name to show; it need not be unique. Host name and process id without it.
     pub fn instance_id(mut self, name: impl Into<String>) -> Self {
         self.settings.instance = name.into();
+        self
+    }
+
+    /// Where `/health`, `/live`, `/ready` and `/metrics` are answered; not on the public port then.
+    /// They are there, without it. They are answered until the program ends.
+    pub fn admin_address(mut self, address: SocketAddr) -> Self {
+        self.settings.admin_address = Some(address);
         self
     }
 

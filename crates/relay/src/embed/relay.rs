@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use relay_gateway::{Client, Gateway, Rules, Told};
 use relay_hub::{Audience, Context, EmitError, Limits};
-use relay_server::{Drain, Handle, Server};
+use relay_server::{AdminServer, Drain, Handle, Server};
 use tokio::sync::{oneshot, watch};
 
 use super::builder::Builder;
@@ -32,6 +32,7 @@ struct Inner {
     rules: Arc<Rules>,
     drain: Drain,
     address: SocketAddr,
+    admin: Option<AdminServer>,
     stopped: watch::Sender<bool>,
     me: Me,
 }
@@ -113,12 +114,13 @@ impl Relay {
         rules: Arc<Rules>,
         drain: Drain,
         me: Me,
+        admin: Option<AdminServer>,
     ) -> Self {
         let address = server.address();
         let server = Mutex::new(Some(server));
         let stopped = watch::Sender::new(false);
         let kept = me.clone();
-        let inner = Inner { server, shards, sources, rules, drain, address, stopped, me };
+        let inner = Inner { server, shards, sources, rules, drain, address, admin, stopped, me };
         let relay = Self { inner: Arc::new(inner) };
         kept.set(Some(relay.clone()));
         relay
@@ -128,6 +130,12 @@ impl Relay {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.address
+    }
+
+    /// Where whoever looks after it asks, if that is not the public port.
+    #[must_use]
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.inner.admin.as_ref().map(AdminServer::address)
     }
 
     /// How many sessions there may be, as the descriptors of the process allow.

@@ -9,8 +9,8 @@ use std::time::Instant;
 use relay_gateway::{Gateway, GatewayStats, Questions, Rules, TypeNames};
 use relay_hub::Limits;
 use relay_server::{
-    Config, Descriptors, HttpHook, HttpRequest, Keep, ListenError, Server, ServerStats, adopt,
-    bind, instance,
+    AdminServer, Config, Descriptors, HttpHandler, HttpHook, HttpRequest, Keep, ListenError,
+    Server, ServerStats, adopt, bind, instance,
 };
 
 use super::background::Runtime;
@@ -133,12 +133,19 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
     let (thoughts_max, patience) = (limits.decisions_max, limits.decision_timeout);
     let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
     let instance = instance(limits, namespaces, shards)?;
-    let sources = Arc::new(OnceLock::<Sources>::new());
+    let sources = Arc::new(OnceLock::<Option<Sources>>::new());
     let (answers, me) = (sources.clone(), Me::default());
+    let routes: HttpHandler =
+        // Whoever asks a moment before everything is there waits for it.
+        Arc::new(move |request: &HttpRequest<'_>| answers.wait().as_ref()?.answer(request));
+    let admin = match settings.admin_address {
+        Some(address) => Some(AdminServer::start(address, instance.limits(), routes.clone())?),
+        None => None,
+    };
     let sees = if hooks.see_handshakes() { Keep::Everything } else { Keep::Nothing };
     let config = Config {
         hook: http.map(|hook| bound(hook, &runtime, &me)),
-        http: Arc::new(move |request: &HttpRequest<'_>| answers.get()?.answer(request)),
+        http: if admin.is_some() { Arc::new(|_: &HttpRequest<'_>| None) } else { routes },
         fallback: service.map(|service| bound(service, &runtime, &me)),
         cors: settings.cors,
         trusted_proxies: settings.trusted_proxies,
@@ -156,9 +163,16 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
             Arc::new(Runtime { runtime: runtime.clone(), shards: shards.clone(), patience });
         handle.get_or_insert_with(|| shards.clone());
         Gateway::new(made[shard].clone()).with_rules(rules.clone(), background)
-    })?;
-    let Some(handle) = handle else { return Err(StartError::Shards(shards)) };
-    let sources = sources.get_or_init(|| Sources {
+    });
+    let (server, handle) = match (server, handle) {
+        (Ok(server), Some(handle)) => (server, handle),
+        (failed, _) => {
+            // Nobody waits any longer.
+            let _ = sources.set(None);
+            return Err(failed.err().map_or(StartError::Shards(shards), StartError::from));
+        }
+    };
+    let facts = Sources {
         name: settings.instance,
         metrics,
         started: Instant::now(),
@@ -168,8 +182,9 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         server: stats,
         hubs: server.hubs().to_vec(),
         gateways,
-    });
-    let relay = Relay::new(server, handle, sources.clone(), rules, settings.drain, me);
+    };
+    let _ = sources.set(Some(facts.clone()));
+    let relay = Relay::new(server, handle, facts, rules, settings.drain, me, admin);
     if let Some(ready) = ready {
         ready(&relay);
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the reading of one value. Does not own who wrote it, nor what must hold between two.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -58,6 +58,11 @@ pub(crate) enum Kind {
         /// Where it goes.
         place: Place<Option<IpAddr>>,
     },
+    /// An IP address and a port.
+    Endpoint {
+        /// Where it goes.
+        place: Place<Option<SocketAddr>>,
+    },
     /// What does it is not there: naming it is an error, never a silent no.
     NotYet {
         /// What is not there.
@@ -111,6 +116,10 @@ impl Kind {
                 let address = text.parse().ok();
                 address.map(|it| (place.set)(values, Some(it))).is_some()
             }
+            Self::Endpoint { place } => {
+                let endpoint = text.parse().ok();
+                endpoint.map(|it| (place.set)(values, Some(it))).is_some()
+            }
             Self::Text { place, .. } => {
                 let some = Some(text).filter(|it| !it.is_empty());
                 some.map(|it| (place.set)(values, it.to_owned())).is_some()
@@ -139,6 +148,9 @@ impl Kind {
             }
             Self::Switch { .. } => "true or false is accepted".to_owned(),
             Self::Address { .. } => "an IPv4 or IPv6 address is accepted".to_owned(),
+            Self::Endpoint { .. } => {
+                "an IP address with a port is accepted, such as 127.0.0.1:9090".to_owned()
+            }
             Self::Text { what, .. } | Self::List { what, .. } => format!("{what} is accepted"),
             Self::NotYet { feature, off: None } => {
                 format!("{feature} is not there yet; remove the setting")
@@ -165,6 +177,7 @@ impl Kind {
             }
             Self::Switch { .. } => "true or false".to_owned(),
             Self::Address { .. } => "an IPv4 or IPv6 address".to_owned(),
+            Self::Endpoint { .. } => "an IP address with a port".to_owned(),
             Self::Text { what, .. } | Self::List { what, .. } => (*what).to_owned(),
             Self::NotYet { off: None, .. } => "nothing".to_owned(),
             Self::NotYet { off: Some(off), .. } => (*off).to_owned(),
@@ -179,6 +192,7 @@ impl Kind {
             Self::Time { place, .. } => Some(units::show_time(*(place.get)(values))),
             Self::Switch { place } => Some((place.get)(values).to_string()),
             Self::Address { place } => (place.get)(values).map(|it| it.to_string()),
+            Self::Endpoint { place } => (place.get)(values).map(|it| it.to_string()),
             Self::Text { place, .. } | Self::List { place, .. } => {
                 Some((place.get)(values).clone()).filter(|it| !it.is_empty())
             }

@@ -24,7 +24,7 @@ mod wrong;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,6 +78,7 @@ pub(crate) struct Values {
     config: String,
     port: u16,
     host: Option<IpAddr>,
+    admin_address: Option<SocketAddr>,
     shards: usize,
     instance_id: String,
     trusted_proxies: String,
@@ -97,6 +98,7 @@ impl Values {
             config: String::new(),
             port: 5000,
             host: None,
+            admin_address: None,
             shards: machine.cores.clamp(1, relay_hub::SHARDS_MAX),
             instance_id: machine.name.clone(),
             trusted_proxies: String::new(),
@@ -116,6 +118,8 @@ pub struct Settings {
     pub port: u16,
     /// The address to listen on; `None` is all of them.
     pub host: Option<IpAddr>,
+    /// Where whoever looks after the instance asks; `None` is the public port.
+    pub admin_address: Option<SocketAddr>,
     /// Threads that serve clients, 1 to 256.
     pub shards: usize,
     /// The display name.
@@ -144,6 +148,7 @@ impl Settings {
         Self {
             port: values.port,
             host: values.host,
+            admin_address: values.admin_address,
             shards: values.shards,
             instance: values.instance_id.clone(),
             // Whatever was wrong in it was refused as it was read.

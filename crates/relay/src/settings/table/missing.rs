@@ -67,11 +67,5 @@ pub(super) const MISSING: Group = Group {
             "a list of metric types that always keep their label",
             "Types of messages that always have a label of their own.",
         ),
-        missing(
-            "ADMIN_ADDRESS",
-            "admin.address",
-            "an address for administration",
-            "Where the routes for operators are served instead.",
-        ),
     ],
 };

@@ -236,7 +236,7 @@ mod tests {
     fn a_value_changes_one_setting() {
         let samples = [
             "3", "3G", "11", "77", "77K", "12345", "7s", "1ms", "900us", "11ms", "false", "true",
-            "::1",
+            "::1", "[::1]:7",
         ];
         for setting in all().filter(|it| it.kind.is_there()) {
             let text = |values: &Values| format!("{values:?}");

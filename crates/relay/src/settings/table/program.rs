@@ -56,6 +56,14 @@ pub(super) const SERVER: Group = Group {
              it that is none of theirs. Others are not believed.",
         )
         .by_default("none"),
+        Setting::new(
+            "ADMIN_ADDRESS",
+            "admin.address",
+            Kind::Endpoint { place: place!(admin_address) },
+            "Where `/health`, `/live`, `/ready` and `/metrics` are answered instead of on the public \
+             port; also when every shard is stuck.",
+        )
+        .by_default("the public port"),
     ],
 };
 
