@@ -104,8 +104,7 @@ impl<D> Core<D> {
         Some(request)
     }
 
-    /// Nothing came of it.
-    pub(crate) fn forget_collector(&mut self, request: u64) -> Option<Collector> {
+    fn take_collector(&mut self, request: u64) -> Option<Collector> {
         let collector = self.collectors.remove(&request)?;
         self.memory.sub(collector.bytes);
         self.questions -= usize::from(matches!(collector.whose, Whose::Asker(_)));
@@ -136,7 +135,7 @@ impl<D> Core<D> {
         let Some(collector) = self.collectors.get_mut(&request) else { return };
         collector.shards_left = collector.shards_left.saturating_sub(1);
         let Gathered::Acks { asked, .. } = &mut collector.gathered else { return };
-        *asked += sockets;
+        *asked = asked.saturating_add(sockets);
         if let (Whose::Asker(asker), 0) = (&collector.whose, collector.shards_left) {
             self.cluster.0.answer(asker, Response::Receivers(*asked));
         }
@@ -162,7 +161,7 @@ impl<D> Core<D> {
     }
 
     /// A shard, or another instance, says which of its sockets are in the audience.
-    pub(crate) fn sockets_found(&mut self, request: u64, found: Vec<SocketInfo>, cut: bool) {
+    fn sockets_found(&mut self, request: u64, found: Vec<SocketInfo>, cut: bool) {
         let max = self.limits().fetch_bytes_max;
         let Some(collector) = self.collectors.get_mut(&request) else { return };
         let mut left_out = cut;
@@ -241,7 +240,7 @@ impl<D> Core<D> {
 
     /// The collector is done, complete or out of time.
     pub(crate) fn finish(&mut self, request: u64) {
-        let Some(collector) = self.forget_collector(request) else { return };
+        let Some(collector) = self.take_collector(request) else { return };
         let mut complete = collector.is_complete();
         match (collector.whose, collector.gathered) {
             (Whose::Application(token), Gathered::Acks { asked, answers, .. }) => {
