@@ -24,17 +24,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use address::{Address, AddressInvalid};
-pub use queue::{Dropped, Message, Outgoing};
+pub use queue::{Dropped, Encoder, Message, OnSubscribers};
 pub use settings::LinkSettings;
 pub use stats::{LATENCY_BUCKETS, LatencyBuckets, LinkStats};
 pub use topics::Topic;
 
 use publisher::PublisherState;
-use queue::Queue;
+use queue::{Outgoing, Queue};
 use topics::Topics;
 
 /// How it stands with Redis.
@@ -82,7 +82,6 @@ enum Phase {
 }
 
 /// The handle of both connections. Clones are of the same.
-#[derive(Debug)]
 pub struct Link<M> {
     shared: Arc<Shared<M>>,
 }
@@ -93,11 +92,17 @@ impl<M> Clone for Link<M> {
     }
 }
 
-#[derive(Debug)]
+impl<M> std::fmt::Debug for Link<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.shared.state.borrow();
+        f.debug_struct("Link").field("state", &*state).field("stats", &self.shared.stats).finish()
+    }
+}
+
 struct Shared<M> {
     queue: Queue<M>,
     topics: Topics,
-    state: watch::Receiver<State>,
+    state: watch::Sender<State>,
     stats: Arc<LinkStats>,
     phase: watch::Sender<Phase>,
 }
@@ -110,47 +115,54 @@ pub struct LinkTasks {
 }
 
 impl<M: Message> Link<M> {
+    /// A link that does not connect yet. `queue_bytes_max` is what may wait to be published.
+    #[must_use]
+    pub fn new(queue_bytes_max: usize) -> Self {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(queue_bytes_max),
+            topics: Topics::default(),
+            state: watch::Sender::new(State::Connecting),
+            stats: Arc::default(),
+            phase: watch::Sender::new(Phase::Open),
+        });
+        Self { shared }
+    }
+
     /// Begins to connect, on the runtime that runs this. `probe` is a channel that nobody else
     /// uses: what is published there shows that the connections work. `seed` spreads the attempts
     /// of many instances.
     pub fn start(
+        &self,
         address: Address,
         settings: LinkSettings,
-        probe: &str,
-        seed: u64,
+        (probe, seed): (&str, u64),
+        encoder: impl Encoder<M>,
         listener: impl Listener,
-    ) -> (Self, LinkTasks) {
-        let (state_out, state) = watch::channel(State::Connecting);
-        let (phase, phase_in) = watch::channel(Phase::Open);
-        let queue = Queue::new(settings.queue_bytes_max);
-        let topics = Topics::default();
-        let stats = Arc::new(LinkStats::default());
-        let shared = Arc::new(Shared { queue, topics, state, stats, phase });
+    ) -> LinkTasks {
         let (publisher_out, publisher_in) = watch::channel(PublisherState::Connecting);
         let address = Arc::new(address);
         let publisher = publisher::Publisher {
             address: address.clone(),
             settings: settings.clone(),
-            shared: shared.clone(),
+            shared: self.shared.clone(),
             state: publisher_out,
-            phase: phase_in.clone(),
+            phase: self.shared.phase.subscribe(),
+            encoder,
         };
         let subscriber = subscriber::Subscriber {
             address,
             settings,
             probe: probe.into(),
-            shared: shared.clone(),
+            shared: self.shared.clone(),
             publisher: publisher_in,
-            state: state_out,
-            phase: phase_in,
+            phase: self.shared.phase.subscribe(),
             listener,
             probes: 0,
         };
-        let tasks = LinkTasks {
+        LinkTasks {
             publisher: tokio::spawn(publisher.run(backoff::Backoff::new(seed))),
             subscriber: tokio::spawn(subscriber.run(backoff::Backoff::new(!seed))),
-        };
-        (Self { shared }, tasks)
+        }
     }
 
     /// Queues a message. Returns at once.
@@ -163,13 +175,13 @@ impl<M: Message> Link<M> {
         })
     }
 
-    /// How many subscribers a channel has, as Redis counts them when it has taken everything that
-    /// was published before. `None` if Redis does not tell.
-    pub async fn subscribers(&self, channel: &str) -> Option<u64> {
-        let (answer, answered) = oneshot::channel();
-        let question = Outgoing::Subscribers { channel: channel.into(), answer };
-        self.shared.queue.push(question).ok()?;
-        answered.await.ok()
+    /// Asks how many subscribers a channel has, as Redis counts them when it has taken everything
+    /// that was published before. `answer` is called by the task that publishes: it must be quick.
+    ///
+    /// # Errors
+    /// Why it is not asked.
+    pub fn count_subscribers(&self, channel: &str, answer: OnSubscribers) -> Result<(), Dropped> {
+        self.shared.queue.push(Outgoing::Subscribers { channel: channel.into(), answer })
     }
 
     /// Listens to a topic from now on, also after connecting again.
@@ -185,7 +197,13 @@ impl<M: Message> Link<M> {
     /// How it stands, now and whenever that changes.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<State> {
-        self.shared.state.clone()
+        self.shared.state.subscribe()
+    }
+
+    /// Whether what is published arrives, as far as is known.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        *self.shared.state.borrow() == State::Up
     }
 
     /// What happened so far.

@@ -1,18 +1,18 @@
 //! The connection that publishes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, Value};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::backoff::Backoff;
 use super::connect::dial;
-use super::queue::{Entry, Message, Outgoing};
+use super::queue::{Encoder, Entry, Message, OnSubscribers, Outgoing};
 use super::settings::LinkSettings;
 use super::stats::count;
 use super::{Phase, Shared};
@@ -26,12 +26,13 @@ pub(super) enum PublisherState {
     Down(Arc<str>),
 }
 
-pub(super) struct Publisher<M> {
+pub(super) struct Publisher<M, E> {
     pub(super) address: Arc<Address>,
     pub(super) settings: LinkSettings,
     pub(super) shared: Arc<Shared<M>>,
     pub(super) state: watch::Sender<PublisherState>,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) encoder: E,
 }
 
 /// A connection and the task that moves its bytes.
@@ -46,11 +47,27 @@ impl Drop for Connection {
     }
 }
 
+impl Connection {
+    /// Sends so many commands and waits for their answers.
+    async fn exchange(
+        &mut self,
+        pipeline: &Pipeline,
+        commands: usize,
+        response_timeout: Duration,
+    ) -> Result<Vec<Value>, Failure> {
+        let sending = self.commands.send_packed_commands(pipeline, 0, commands);
+        match timeout(response_timeout, sending).await {
+            Ok(answers) => answers.map_err(failure),
+            Err(_) => Err("Redis does not answer".into()),
+        }
+    }
+}
+
 /// Who waits for the answer to a command.
 enum Awaited {
     Published { queued_at: Instant, bytes: usize },
     Probed,
-    Counted(oneshot::Sender<u64>),
+    Counted(OnSubscribers),
 }
 
 /// What ended a connection, in words.
@@ -60,7 +77,7 @@ pub(super) fn failure(error: impl std::fmt::Display) -> Failure {
     error.to_string().into()
 }
 
-impl<M: Message> Publisher<M> {
+impl<M: Message, E: Encoder<M>> Publisher<M, E> {
     /// Connects and publishes until the link closes.
     pub(super) async fn run(mut self, mut backoff: Backoff) {
         let mut connections = 0;
@@ -117,6 +134,7 @@ impl<M: Message> Publisher<M> {
     }
 
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        let response_timeout = self.settings.response_timeout;
         loop {
             let batch = self.shared.queue.take(self.settings.batch_bytes_max);
             if !batch.is_empty() {
@@ -131,7 +149,7 @@ impl<M: Message> Publisher<M> {
                 _ = self.phase.changed() => {}
                 _ = &mut connection.driver => return Err("Redis closed the connection".into()),
                 () = sleep(self.settings.ping_interval) => {
-                    self.exchange(connection, redis::pipe().cmd("PING"), 1).await?;
+                    connection.exchange(redis::pipe().cmd("PING"), 1, response_timeout).await?;
                 }
             }
         }
@@ -147,10 +165,12 @@ impl<M: Message> Publisher<M> {
         let mut awaited = Vec::with_capacity(batch.len());
         for Entry { outgoing, queued_at } in batch {
             match outgoing {
-                Outgoing::Publish(message) => message.encode(&mut |channel, payload| {
-                    pipeline.cmd("PUBLISH").arg(channel).arg(payload);
-                    awaited.push(Awaited::Published { queued_at, bytes: payload.len() });
-                }),
+                Outgoing::Publish(message) => {
+                    self.encoder.encode(message, &mut |channel, payload| {
+                        pipeline.cmd("PUBLISH").arg(channel).arg(payload);
+                        awaited.push(Awaited::Published { queued_at, bytes: payload.len() });
+                    });
+                }
                 Outgoing::Probe { channel, payload } => {
                     pipeline.cmd("PUBLISH").arg(&*channel).arg(payload);
                     awaited.push(Awaited::Probed);
@@ -164,7 +184,8 @@ impl<M: Message> Publisher<M> {
         if awaited.is_empty() {
             return Ok(());
         }
-        let answers = self.exchange(connection, &pipeline, awaited.len()).await;
+        let response_timeout = self.settings.response_timeout;
+        let answers = connection.exchange(&pipeline, awaited.len(), response_timeout).await;
         let stats = &self.shared.stats;
         let Ok(answers) = answers else {
             let is_message = |it: &&Awaited| matches!(it, Awaited::Published { .. });
@@ -183,27 +204,13 @@ impl<M: Message> Publisher<M> {
                 }
                 (Awaited::Counted(answer), value) => {
                     if let Some(count) = number_of_subscribers(&value) {
-                        // Who asked may be gone.
-                        let _ = answer.send(count);
+                        answer(count);
                     }
                 }
                 (Awaited::Probed, _) => {}
             }
         }
         Ok(())
-    }
-
-    async fn exchange(
-        &self,
-        connection: &mut Connection,
-        pipeline: &Pipeline,
-        commands: usize,
-    ) -> Result<Vec<Value>, Failure> {
-        let sending = connection.commands.send_packed_commands(pipeline, 0, commands);
-        match timeout(self.settings.response_timeout, sending).await {
-            Ok(answers) => answers.map_err(failure),
-            Err(_) => Err("Redis does not answer".into()),
-        }
     }
 }
 

@@ -4,20 +4,26 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-/// Something that can be published. It is encoded when its turn comes, not where it is queued.
+/// Something that can be published.
 pub trait Message: Send + 'static {
     /// What it costs in the queue, in bytes.
     fn bytes(&self) -> usize;
-
-    /// Its channel and its contents, to `publish`; nothing if it cannot be encoded.
-    fn encode(self, publish: &mut dyn FnMut(&[u8], &[u8]));
 }
 
+/// Who writes messages when their turn comes, not where they are queued.
+pub trait Encoder<M>: Send + 'static {
+    /// Gives the channel and the contents of a message to `publish`; nothing if it cannot be
+    /// written.
+    fn encode(&mut self, message: M, publish: &mut dyn FnMut(&[u8], &[u8]));
+}
+
+/// Who hears how many subscribers there are. Dropped without a word if Redis does not tell.
+pub type OnSubscribers = Box<dyn FnOnce(u64) + Send>;
+
 /// What is sent to Redis.
-#[derive(Debug)]
-pub enum Outgoing<M> {
+pub(super) enum Outgoing<M> {
     /// A message.
     Publish(M),
     /// A message whose bytes are known: the link's own.
@@ -32,7 +38,7 @@ pub enum Outgoing<M> {
         /// Which.
         channel: Box<str>,
         /// Who asks.
-        answer: oneshot::Sender<u64>,
+        answer: OnSubscribers,
     },
 }
 
@@ -58,13 +64,11 @@ pub enum Dropped {
 /// What one entry costs beyond its bytes.
 const ENTRY_BYTES: usize = 64;
 
-#[derive(Debug)]
 pub(super) struct Entry<M> {
     pub(super) outgoing: Outgoing<M>,
     pub(super) queued_at: Instant,
 }
 
-#[derive(Debug)]
 struct Waiting<M> {
     entries: VecDeque<Entry<M>>,
     bytes: usize,
@@ -72,7 +76,6 @@ struct Waiting<M> {
 }
 
 /// The queue. It takes nothing while it is not open.
-#[derive(Debug)]
 pub(super) struct Queue<M> {
     waiting: Mutex<Waiting<M>>,
     bytes_max: usize,
@@ -158,10 +161,6 @@ mod tests {
     impl Message for Text {
         fn bytes(&self) -> usize {
             self.0.len()
-        }
-
-        fn encode(self, publish: &mut dyn FnMut(&[u8], &[u8])) {
-            publish(b"channel", self.0.as_bytes());
         }
     }
 

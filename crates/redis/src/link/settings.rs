@@ -6,8 +6,6 @@ use std::time::Duration;
 /// [`relay_hub::limits`].
 #[derive(Clone, Debug)]
 pub struct LinkSettings {
-    /// Bytes that may wait to be published.
-    pub queue_bytes_max: usize,
     /// Bytes that go to Redis in one pipeline, at least one message.
     pub batch_bytes_max: usize,
     /// Bytes that are read from Redis ahead of the listener.

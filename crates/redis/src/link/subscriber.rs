@@ -29,10 +29,9 @@ pub(super) struct Subscriber<M, L> {
     pub(super) probe: Box<str>,
     pub(super) shared: Arc<Shared<M>>,
     pub(super) publisher: watch::Receiver<PublisherState>,
-    pub(super) state: watch::Sender<State>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) listener: L,
-    /// Probes sent so far; their contents.
+    /// Probes sent so far. Each contains its number.
     pub(super) probes: u64,
 }
 
@@ -125,7 +124,7 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
     }
 
     fn down(&self, error: Failure) {
-        self.state.send_modify(|state| {
+        self.shared.state.send_modify(|state| {
             let since = match state {
                 State::Down { since, .. } => *since,
                 State::Connecting | State::Up => Instant::now(),
@@ -223,8 +222,8 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
         };
         match session.proof {
             Proof::Seen { publisher: seen } if seen == publisher => {
-                if session.steps.are_done() && *self.state.borrow() != State::Up {
-                    self.state.send_replace(State::Up);
+                if session.steps.are_done() && *self.shared.state.borrow() != State::Up {
+                    self.shared.state.send_replace(State::Up);
                 }
                 return;
             }

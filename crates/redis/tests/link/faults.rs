@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relay_redis::link::{Dropped, LinkSettings};
 
-use crate::peer::{Peer, pair, settings};
+use crate::peer::{Peer, QUEUE_BYTES_MAX, pair, settings};
 use crate::server::Redis;
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn a_redis_that_comes_later_is_joined() {
     let (a, mut b) = (Peer::new(&redis.url(), "a"), Peer::new(&redis.url(), "b"));
     a.down().await;
     assert_eq!(a.publish("x"), Err(Dropped::Away));
-    assert_eq!(a.link.subscribers("t-requests").await, None);
+    assert_eq!(a.subscribers("t-requests").await, None);
     assert_eq!(a.link.stats().dropped_away.load(Ordering::Relaxed), 1);
     redis.run();
     a.up().await;
@@ -38,7 +38,7 @@ async fn a_redis_that_is_killed_and_comes_back_is_joined_again() {
         b.up().await;
         a.reaches(&mut b).await;
         b.reaches(&mut a).await;
-        assert_eq!(a.link.subscribers("t-requests").await, Some(2));
+        assert_eq!(a.subscribers("t-requests").await, Some(2));
     }
 }
 
@@ -56,7 +56,7 @@ async fn subscribers_that_are_killed_listen_again() {
         b.reaches(&mut a).await;
         a.up().await;
         b.up().await;
-        assert_eq!(a.link.subscribers("t-requests").await, Some(2));
+        assert_eq!(a.subscribers("t-requests").await, Some(2));
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_redis_that_is_stopped_is_noticed_by_its_silence() {
 async fn what_a_slow_redis_cannot_take_is_dropped_and_counted() {
     let redis = Redis::start(&[]);
     let patient = LinkSettings { response_timeout: Duration::from_secs(30), ..settings() };
-    let a = Peer::with(&redis.url(), "a", patient, 0);
+    let a = Peer::with(&redis.url(), "a", (patient, QUEUE_BYTES_MAX), 0);
     a.up().await;
     redis.signal("STOP");
     // What the kernel takes, and then what the queue takes.
@@ -108,7 +108,7 @@ async fn what_a_slow_redis_cannot_take_is_dropped_and_counted() {
             Err(Dropped::Full) => dropped += 1,
             Err(Dropped::Away) => panic!("it was given up too soon"),
         }
-        assert!(a.link.queue_bytes() <= settings().queue_bytes_max);
+        assert!(a.link.queue_bytes() <= QUEUE_BYTES_MAX);
     }
     assert_eq!(a.link.stats().dropped_full.load(Ordering::Relaxed), 10);
     redis.signal("CONT");

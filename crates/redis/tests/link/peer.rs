@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relay_redis::link::{
-    Address, Arrived, Dropped, Link, LinkSettings, LinkTasks, Listener, Message, State, Topic,
+    Address, Arrived, Dropped, Encoder, Link, LinkSettings, LinkTasks, Listener, Message, State,
+    Topic,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::server::{PATIENCE, Redis};
 
@@ -21,9 +22,13 @@ impl Message for Text {
     fn bytes(&self) -> usize {
         self.contents.len()
     }
+}
 
-    fn encode(self, publish: &mut dyn FnMut(&[u8], &[u8])) {
-        publish(self.channel.as_bytes(), &self.contents);
+struct Writer;
+
+impl Encoder<Text> for Writer {
+    fn encode(&mut self, message: Text, publish: &mut dyn FnMut(&[u8], &[u8])) {
+        publish(message.channel.as_bytes(), &message.contents);
     }
 }
 
@@ -43,10 +48,11 @@ impl Listener for Keeper {
     }
 }
 
+pub(crate) const QUEUE_BYTES_MAX: usize = 1 << 20;
+
 /// Short times, so that faults are noticed soon; long enough for a slow machine.
 pub(crate) fn settings() -> LinkSettings {
     LinkSettings {
-        queue_bytes_max: 1 << 20,
         batch_bytes_max: 1 << 16,
         inbound_bytes_max: 1 << 16,
         connect_timeout: Duration::from_secs(2),
@@ -67,16 +73,23 @@ pub(crate) struct Peer {
 impl Peer {
     /// A link named `name`, which listens to the topic `t` and hears at once whatever comes.
     pub(crate) fn new(url: &str, name: &str) -> Self {
-        Self::with(url, name, settings(), Semaphore::MAX_PERMITS)
+        Self::with(url, name, (settings(), QUEUE_BYTES_MAX), Semaphore::MAX_PERMITS)
     }
 
-    pub(crate) fn with(url: &str, name: &str, settings: LinkSettings, permits: usize) -> Self {
+    pub(crate) fn with(
+        url: &str,
+        name: &str,
+        (settings, queue_bytes_max): (LinkSettings, usize),
+        permits: usize,
+    ) -> Self {
         let (heard, heard_out) = mpsc::unbounded_channel();
         let permits = Arc::new(Semaphore::new(permits));
         let keeper = Keeper { heard, permits: permits.clone() };
         let address = Address::parse(url).expect("a URL");
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
-        let (link, tasks) = Link::start(address, settings, &format!("probe-{name}"), seed, keeper);
+        let link = Link::new(queue_bytes_max);
+        let probe = format!("probe-{name}");
+        let tasks = link.start(address, settings, (&probe, seed), Writer, keeper);
         link.serve(topic("t", name));
         Self { link, tasks, heard: heard_out, permits }
     }
@@ -130,6 +143,16 @@ impl Peer {
                 break;
             }
         }
+    }
+
+    /// How many subscribers a channel has; `None` if Redis does not tell.
+    pub(crate) async fn subscribers(&self, channel: &str) -> Option<u64> {
+        let (answer, answered) = oneshot::channel();
+        let tell = Box::new(|count| {
+            let _ = answer.send(count);
+        });
+        self.link.count_subscribers(channel, tell).ok()?;
+        answered.await.ok()
     }
 
     pub(crate) async fn close(self) {

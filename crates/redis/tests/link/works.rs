@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use relay_redis::link::{Dropped, LinkSettings, State};
+use relay_redis::link::{Dropped, State};
 
-use crate::peer::{Peer, pair, settings, topic};
+use crate::peer::{Peer, QUEUE_BYTES_MAX, pair, settings, topic};
 use crate::server::Redis;
 
 #[tokio::test]
@@ -49,21 +49,21 @@ async fn the_newer_protocol_of_redis_is_spoken_too() {
     b.up().await;
     a.publish("x").expect("room");
     assert_eq!(b.hears().await, "x");
-    assert_eq!(a.link.subscribers("t-requests").await, Some(2));
+    assert_eq!(a.subscribers("t-requests").await, Some(2));
 }
 
 #[tokio::test]
 async fn each_link_counts_once_while_it_serves() {
     let redis = Redis::start(&[]);
     let (a, b) = pair(&redis).await;
-    assert_eq!(a.link.subscribers("t-requests").await, Some(2));
-    assert_eq!(a.link.subscribers("nobody").await, Some(0));
+    assert_eq!(a.subscribers("t-requests").await, Some(2));
+    assert_eq!(a.subscribers("nobody").await, Some(0));
     b.link.serve(topic("u", "b"));
     b.link.leave("t-requests");
-    while a.link.subscribers("t-requests").await != Some(1) {}
-    while a.link.subscribers("u-requests").await != Some(1) {}
+    while a.subscribers("t-requests").await != Some(1) {}
+    while a.subscribers("u-requests").await != Some(1) {}
     b.close().await;
-    assert_eq!(a.link.subscribers("u-requests").await, Some(0));
+    assert_eq!(a.subscribers("u-requests").await, Some(0));
     let patterns = redis.command("PUBSUB NUMPAT");
     assert_eq!(patterns.as_deref(), Some(":1"), "those of the other are left");
     a.close().await;
@@ -86,13 +86,8 @@ async fn what_is_queued_is_published_before_the_end() {
 #[tokio::test]
 async fn a_listener_that_takes_its_time_holds_redis_back_and_loses_nothing() {
     let redis = Redis::start(&[]);
-    let a = Peer::with(
-        &redis.url(),
-        "a",
-        LinkSettings { queue_bytes_max: 1 << 26, ..settings() },
-        usize::MAX >> 3,
-    );
-    let mut b = Peer::with(&redis.url(), "b", settings(), 0);
+    let a = Peer::with(&redis.url(), "a", (settings(), 1 << 26), usize::MAX >> 3);
+    let mut b = Peer::with(&redis.url(), "b", (settings(), QUEUE_BYTES_MAX), 0);
     a.up().await;
     b.up().await;
     // Larger than what is read ahead, one by one and all together.
