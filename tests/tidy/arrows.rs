@@ -44,7 +44,11 @@ const PLACES: &[Place] = &[
     place("relay-gateway", &["relay-hub", "relay-socketio", "relay-websocket"], false),
     place("relay-redis", &["relay-hub", "relay-socketio"], true),
     // It wires. Its example shows the bare codec, its tests speak in frames.
-    place("relay", &["relay-gateway", "relay-hub", "relay-server", "relay-websocket"], true),
+    place(
+        "relay",
+        &["relay-gateway", "relay-hub", "relay-redis", "relay-server", "relay-websocket"],
+        true,
+    ),
     // It measures servers from outside, ours like any other.
     place("relay-bench", &["relay-websocket"], true),
     place("relay-tidy", &[], false),

@@ -4,7 +4,11 @@
 //! counter in [`crate::stats::Stats`] or in the metrics of the crate that enforces it, and an
 //! outcome that the peer can see; [`Limits::check`] asserts the relations between them.
 
+mod cluster;
+
 use std::time::Duration;
+
+pub use cluster::ClusterLimits;
 
 /// The bounds of one instance. Sizes are bytes, times are [`Duration`]s, counts say what of.
 #[derive(Clone, Debug)]
@@ -117,6 +121,10 @@ pub struct Limits {
     /// Step in which a shard publishes its share of that memory.
     pub memory_step_bytes: usize,
 
+    // ---- The cluster -------------------------------------------------------------------------
+    /// What passes between instances.
+    pub cluster: ClusterLimits,
+
     // ---- The server --------------------------------------------------------------------------
     /// Bytes of one read call, and the size of the one read buffer of a shard.
     pub read_bytes: usize,
@@ -211,6 +219,7 @@ impl Default for Limits {
             fan_out_few: 64,
             memory_bytes_max: 2_000_000_000,
             memory_step_bytes: 65_536,
+            cluster: ClusterLimits::default(),
             read_bytes: 65_536,
             reads_per_pass: 256,
             calls_max: 10_000,
@@ -308,6 +317,17 @@ impl Limits {
                 self.poll_packets_max > self.attachments_max,
                 &["poll_packets_max", "attachments_max"],
                 "a polling response must hold a packet and all its attachments",
+            ),
+            relation(
+                self.encoded_bytes_max <= self.cluster.queue_bytes_max
+                    && self.encoded_bytes_max <= self.cluster.message_bytes_max,
+                &["encoded_bytes_max", "cluster_queue_bytes_max", "cluster_message_bytes_max"],
+                "a message must fit into the queue to other instances, and be taken by them",
+            ),
+            relation(
+                self.cluster.retry_min <= self.cluster.retry_max,
+                &["cluster_retry_min", "cluster_retry_max"],
+                "the first pause between attempts must not be longer than the longest",
             ),
             relation(self.fan_out_slice > 0, &["fan_out_slice"], "it must not be 0"),
             relation(self.sender_window_share > 0, &["sender_window_share"], "it must not be 0"),

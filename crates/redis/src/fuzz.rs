@@ -208,7 +208,7 @@ fn be_answered(message: &[u8]) {
         }
         PeerResponseBody::ServerSide(data) => check(data.as_deref().unwrap_or("null")),
         PeerResponseBody::Ack(Some(value)) => {
-            check(&value.json);
+            check(std::str::from_utf8(&value.json).expect("text"));
             assert!(value.attachments.len() <= ATTACHMENTS_MAX);
         }
         PeerResponseBody::Ack(None)

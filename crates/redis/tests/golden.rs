@@ -273,7 +273,10 @@ fn check_response(what: &str, case: &Value, bytes: &[u8]) {
         }
         ("count", PeerResponseBody::ClientCount(count)) => assert_eq!(case["count"], count),
         ("ack", PeerResponseBody::Ack(value)) => {
-            assert_eq!(value.as_ref().map(|it| it.json.as_str()), case["json"].as_str());
+            assert_eq!(
+                value.as_ref().map(|it| &*it.json),
+                case["json"].as_str().map(str::as_bytes)
+            );
             let attachments = value.map(|it| it.attachments).unwrap_or_default();
             assert_eq!(attachments.len(), case["attachments"].as_array().expect("list").len());
         }

@@ -34,6 +34,7 @@
 #[doc = include_str!("../../../docs/embedding.md")]
 mod embedding_page {}
 
+pub mod cluster;
 mod embed;
 pub mod health;
 pub mod memory;
@@ -54,8 +55,11 @@ pub use relay_gateway::{
 pub use relay_hub::{
     Audience, Bytes, EmitError, EndReason, JoinError, Limits, Refusal, Room, SocketId,
 };
+pub use relay_redis::cluster::{Permission, Permissions};
+pub use relay_redis::link::AddressInvalid;
 pub use relay_server as server;
 pub use relay_server::{
     Cors, CorsError, CorsOptions, Drain, HttpBody, HttpBodyError, HttpHook, Keep, ListenError,
     Origin, PeerAddress, TrustedProxies,
 };
+pub use settings::Redis;

@@ -3,9 +3,10 @@
 //! Nothing is counted here. The shards count for themselves, without a thought for who reads; a
 //! scrape takes what they have at that moment. The text format is the library's.
 
+mod cluster;
 mod definitions;
 
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
 use relay_hub::Stats;
 use relay_server::Watch;
@@ -38,6 +39,14 @@ enum Value {
     Watch(fn(&Watch) -> f64),
     /// One for each combination of labels that occurred.
     Labelled(fn(&Sources) -> Vec<Series>),
+    /// How values are spread, if there are any.
+    Histogram(fn(&Sources) -> Option<Histogram>),
+}
+
+/// How many values fell below each upper end, but not below the one before it.
+struct Histogram {
+    buckets: Vec<(f64, u64)>,
+    sum: f64,
 }
 
 /// Labels, in the order in which they are written, and the value.
@@ -70,13 +79,37 @@ fn family(it: &Definition, sources: &Sources, figures: &Figures) -> MetricFamily
         Value::Process(read) => one(read(figures)),
         Value::Watch(read) => one(read(&sources.watch)),
         Value::Labelled(read) => read(sources),
+        Value::Histogram(_) => Vec::new(),
     };
     let mut family = MetricFamily::default();
     family.set_name(it.name.to_owned());
     family.set_help(it.help.to_owned());
     family.set_field_type(it.kind);
-    family.set_metric(series.into_iter().map(|series| metric(it.kind, series)).collect());
+    let mut metrics: Vec<_> = series.into_iter().map(|series| metric(it.kind, series)).collect();
+    if let Value::Histogram(read) = &it.value {
+        metrics.extend(read(sources).map(histogram));
+    }
+    family.set_metric(metrics);
     family
+}
+
+fn histogram(it: Histogram) -> Metric {
+    let mut counted = 0;
+    let bucket = |(end, count): (f64, u64)| {
+        counted += count;
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(end);
+        bucket.set_cumulative_count(counted);
+        bucket
+    };
+    let buckets = it.buckets.into_iter().map(bucket).collect();
+    let mut histogram = prometheus::proto::Histogram::default();
+    histogram.set_bucket(buckets);
+    histogram.set_sample_count(counted);
+    histogram.set_sample_sum(it.sum);
+    let mut metric = Metric::default();
+    metric.set_histogram(histogram);
+    metric
 }
 
 fn metric(kind: MetricType, series: Series) -> Metric {
@@ -145,6 +178,7 @@ mod tests {
             server: Arc::new(ServerStats::default()),
             hubs,
             gateways,
+            cluster: None,
         }
     }
 

@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use relay_gateway::GatewayStats;
 use relay_hub::{Instance, Stats};
+use relay_redis::cluster::Classic;
+use relay_redis::link::State;
 use relay_server::{HttpRequest, HttpResponse, ServerStats, Watch};
 
 use crate::metrics;
@@ -35,6 +37,8 @@ pub(crate) struct Sources {
     pub(crate) hubs: Vec<Arc<Stats>>,
     /// One per shard.
     pub(crate) gateways: Vec<Arc<GatewayStats>>,
+    /// The cluster, if it is part of one.
+    pub(crate) cluster: Option<Classic>,
 }
 
 impl Sources {
@@ -59,9 +63,24 @@ impl Sources {
         self.gateways.iter().map(|it| it.connections.get()).sum()
     }
 
+    /// Without its cluster an instance goes on for its own clients: that is no reason to replace
+    /// it, but one to look.
     fn health(&self) -> String {
+        let (status, redis) = match self.cluster.as_ref().map(Classic::state) {
+            None => ("ok", String::new()),
+            Some(State::Up) => ("ok", r#","redis":{"state":"up"}"#.to_owned()),
+            Some(State::Connecting) => {
+                ("degraded", r#","redis":{"state":"connecting"}"#.to_owned())
+            }
+            Some(State::Down { since, error }) => {
+                let seconds = since.elapsed().as_secs_f64();
+                let error = escape(&error);
+                let down = r#","redis":{"state":"down","#;
+                ("degraded", format!(r#"{down}"seconds":{seconds:.3},"error":"{error}"}}"#))
+            }
+        };
         format!(
-            r#"{{"status":"ok","instance":"{}","connections":{},"uptime":{:.3}}}"#,
+            r#"{{"status":"{status}","instance":"{}","connections":{},"uptime":{:.3}{redis}}}"#,
             escape(&self.name),
             self.connections(),
             self.started.elapsed().as_secs_f64()

@@ -12,6 +12,8 @@ use super::options::{Flags, Options, write_options};
 /// A broadcast of another instance, or of an emitter outside of the cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerBroadcast {
+    /// Who sends it: its id in this namespace, of any bytes.
+    pub sender: Box<[u8]>,
     /// What is sent.
     pub packet: Packet,
     /// Who gets it.
@@ -46,9 +48,12 @@ pub fn decode_broadcast(
 ) -> Result<Heard, Garbage> {
     let mut reader = Reader::new(bytes);
     let Token::Array(3) = reader.token()? else { return Err(Garbage::Shape("message")) };
-    if reader.whole()? == Token::Str(uid.as_bytes()) {
-        return Ok(Heard::Own);
-    }
+    let sender = match reader.whole()? {
+        Token::Str(sender) if sender == uid.as_bytes() => return Ok(Heard::Own),
+        Token::Str(sender) => sender,
+        // Node takes anything; nobody sends anything else.
+        _ => return Err(Garbage::Shape("uid")),
+    };
     if bytes.len() > limits.message_bytes_max {
         return Err(Garbage::TooLarge);
     }
@@ -60,7 +65,8 @@ pub fn decode_broadcast(
     let options = Options::from_msgpack(&mut reader, limits.rooms_max)?;
     reader.finish()?;
     let Some(audience) = options.audience else { return Ok(Heard::Nobody) };
-    Ok(Heard::Broadcast(PeerBroadcast { packet, audience, flags: options.flags }))
+    let sender = sender.into();
+    Ok(Heard::Broadcast(PeerBroadcast { sender, packet, audience, flags: options.flags }))
 }
 
 /// The `data` of a packet, and whether it is for `namespace`; a packet without one is for `/`.

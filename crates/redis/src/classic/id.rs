@@ -39,7 +39,7 @@ impl ShortId {
 
 /// How a peer spells its requests, and wants their answers spelt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Spelling {
+pub(super) enum Spelling {
     /// `requestId`: adapters from 6.0 on, for Socket.IO 3 and 4.
     Current,
     /// `requestid`: adapters 5.x, for Socket.IO 2, whose types have other numbers.
@@ -55,16 +55,21 @@ pub struct PeerRequestId {
 }
 
 impl PeerRequestId {
+    /// The id with these contents, of an adapter 5.x or of a later one.
+    pub(crate) fn new(text: &[u8], is_version_5: bool) -> Self {
+        let spelling = if is_version_5 { Spelling::Version5 } else { Spelling::Current };
+        Self { text: text.into(), spelling }
+    }
+
+    /// Whether an adapter 5.x asks.
+    pub(crate) fn is_version_5(&self) -> bool {
+        self.spelling == Spelling::Version5
+    }
+
     /// The contents, as WTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
-    }
-
-    /// How the peer spells.
-    #[must_use]
-    pub fn spelling(&self) -> Spelling {
-        self.spelling
     }
 }
 

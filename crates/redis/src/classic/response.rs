@@ -1,6 +1,6 @@
 //! Answers of peers to requests of this instance.
 
-use relay_hub::{Bytes, Room};
+use relay_hub::{AckValue, Bytes, Room};
 use relay_socketio::json::{self, Kind};
 
 use super::document::{DecodeLimits, Document, members, number, string};
@@ -31,15 +31,6 @@ pub enum PeerResponseBody {
     Other,
 }
 
-/// A value with its binaries.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AckValue {
-    /// Checked JSON, with placeholders where binaries are.
-    pub json: String,
-    /// What the placeholders refer to.
-    pub attachments: Vec<Bytes>,
-}
-
 /// A socket of another instance.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RemoteSocket {
@@ -67,9 +58,10 @@ pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRespons
         Some(8.0) => PeerResponseBody::ClientCount(client_count(count)?),
         Some(9.0) => {
             let attachments = || document.attachments.clone();
-            PeerResponseBody::Ack(
-                packet.map(|it| AckValue { json: it.to_owned(), attachments: attachments() }),
-            )
+            PeerResponseBody::Ack(packet.map(|it| AckValue {
+                json: Bytes::copy_from_slice(it.as_bytes()),
+                attachments: attachments(),
+            }))
         }
         _ => match sockets.filter(|it| json::kind(it) == Kind::Array) {
             Some(list) => PeerResponseBody::Sockets(

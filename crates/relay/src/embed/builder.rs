@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::Relay;
 use super::start::{self, StartError};
-use crate::settings::{Machine, Settings};
+use crate::settings::{Machine, Redis, Settings};
 
 /// A hook that waits for its runtime.
 pub(super) type Unbound = Box<dyn FnOnce(Handle) -> HttpHook + Send>;
@@ -132,6 +132,13 @@ impl Builder {
     /// Whether `/metrics` is answered. It is, without it.
     pub fn metrics(mut self, on: bool) -> Self {
         self.metrics = on;
+        self
+    }
+
+    /// The cluster that it is part of: all instances on this Redis, and Socket.IO servers for Node
+    /// that use `@socket.io/redis-adapter` there. Alone without it.
+    pub fn redis(mut self, redis: impl Into<Option<Redis>>) -> Self {
+        self.settings.redis = redis.into();
         self
     }
 

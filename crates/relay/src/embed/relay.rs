@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::builder::Builder;
 use super::sockets::{CommandError, Sockets, Target};
+use crate::cluster::Joined;
 use crate::routes::Sources;
 
 /// The shard that everything goes through that the program sends, so that it keeps its order.
@@ -26,7 +27,7 @@ pub struct Relay {
 }
 
 struct Inner {
-    server: Mutex<Option<Server>>,
+    server: Mutex<Option<(Server, Option<Joined>)>>,
     shards: Handle<Gateway>,
     sources: Sources,
     rules: Arc<Rules>,
@@ -65,8 +66,12 @@ impl Inner {
     /// Ends the server, if nobody does already.
     fn drain(&self) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(server) = server {
+        if let Some((server, cluster)) = server {
             server.drain(self.drain);
+            // The clients are gone: nothing more will be said.
+            if let Some(cluster) = cluster {
+                cluster.leave();
+            }
             self.me.set(None);
             self.stopped.send_replace(true);
             // Behind the word that it has stopped, so that no question comes in between.
@@ -108,7 +113,7 @@ impl Relay {
     }
 
     pub(super) fn new(
-        server: Server,
+        (server, cluster): (Server, Option<Joined>),
         shards: Handle<Gateway>,
         sources: Sources,
         rules: Arc<Rules>,
@@ -117,7 +122,7 @@ impl Relay {
         admin: Option<AdminServer>,
     ) -> Self {
         let address = server.address();
-        let server = Mutex::new(Some(server));
+        let server = Mutex::new(Some((server, cluster)));
         let stopped = watch::Sender::new(false);
         let kept = me.clone();
         let inner = Inner { server, shards, sources, rules, drain, address, admin, stopped, me };

@@ -17,6 +17,7 @@ use super::background::Runtime;
 use super::builder::Unbound;
 use super::relay::Me;
 use super::{Builder, Relay};
+use crate::cluster::Prepared;
 use crate::process::Process;
 use crate::routes::Sources;
 use crate::settings::Settings;
@@ -142,6 +143,10 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         Some(address) => Some(AdminServer::start(address, instance.limits(), routes.clone())?),
         None => None,
     };
+    let cluster = match settings.redis {
+        Some(redis) => Some(Prepared::new(redis, instance.limits())?),
+        None => None,
+    };
     let sees = if hooks.see_handshakes() { Keep::Everything } else { Keep::Nothing };
     let config = Config {
         hook: http.map(|hook| bound(hook, &runtime, &me)),
@@ -151,6 +156,7 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         trusted_proxies: settings.trusted_proxies,
         keep: keep.unwrap_or(sees),
         stats: stats.clone(),
+        clusters: cluster.as_ref().map(|it| it.ports(shards)).unwrap_or_default(),
         ..Config::new("/socket.io/", instance.clone())
     };
     let questions = Questions::default();
@@ -172,6 +178,13 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
             return Err(failed.err().map_or(StartError::Shards(shards), StartError::from));
         }
     };
+    let joined = match cluster.map(|it| it.join(&server)).transpose() {
+        Ok(joined) => joined,
+        Err(failed) => {
+            let _ = sources.set(None);
+            return Err(failed.into());
+        }
+    };
     let facts = Sources {
         name: settings.instance,
         metrics,
@@ -182,9 +195,10 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         server: stats,
         hubs: server.hubs().to_vec(),
         gateways,
+        cluster: joined.as_ref().map(|it| it.classic().clone()),
     };
     let _ = sources.set(Some(facts.clone()));
-    let relay = Relay::new(server, handle, facts, rules, settings.drain, me, admin);
+    let relay = Relay::new((server, joined), handle, facts, rules, settings.drain, me, admin);
     if let Some(ready) = ready {
         ready(&relay);
     }

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus::proto::MetricType;
 use relay_hub::EndReason;
 
+use super::cluster::CLUSTER;
 use super::{Definition, Series, Value};
 use crate::routes::Sources;
 
 /// In the order in which they are written.
-pub(super) const ALL: [&[Definition]; 4] = [GATEWAY, HUB, SERVER, PROCESS];
+pub(super) const ALL: [&[Definition]; 5] = [GATEWAY, HUB, SERVER, CLUSTER, PROCESS];
 
 const GATEWAY: &[Definition] = &[
     gauge(
@@ -310,11 +311,11 @@ const PROCESS: &[Definition] = &[
     ),
 ];
 
-const fn gauge(name: &'static str, help: &'static str, value: Value) -> Definition {
+pub(super) const fn gauge(name: &'static str, help: &'static str, value: Value) -> Definition {
     Definition { name, kind: MetricType::GAUGE, help, value }
 }
 
-const fn counter(name: &'static str, help: &'static str, value: Value) -> Definition {
+pub(super) const fn counter(name: &'static str, help: &'static str, value: Value) -> Definition {
     Definition { name, kind: MetricType::COUNTER, help, value }
 }
 

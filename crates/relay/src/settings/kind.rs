@@ -43,6 +43,8 @@ pub(crate) enum Kind {
         place: Place<String>,
         /// What it is: "a name".
         what: &'static str,
+        /// What is wrong with it, a sentence each.
+        wrong: fn(&str) -> Vec<String>,
     },
     /// Several texts behind commas; in the file a list of them too.
     List {
@@ -120,12 +122,14 @@ impl Kind {
                 let endpoint = text.parse().ok();
                 endpoint.map(|it| (place.set)(values, Some(it))).is_some()
             }
+            Self::List { wrong, .. } | Self::Text { wrong, .. }
+                if !text.is_empty() && !wrong(text).is_empty() =>
+            {
+                return Err(wrong(text));
+            }
             Self::Text { place, .. } => {
                 let some = Some(text).filter(|it| !it.is_empty());
                 some.map(|it| (place.set)(values, it.to_owned())).is_some()
-            }
-            Self::List { wrong, .. } if !text.is_empty() && !wrong(text).is_empty() => {
-                return Err(wrong(text));
             }
             Self::List { place, .. } => {
                 let some = Some(text).filter(|it| !it.is_empty());

@@ -29,6 +29,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use relay_hub::Limits;
+use relay_redis::classic::DEFAULT_PREFIX;
+use relay_redis::cluster::{Permission, Permissions};
+use relay_redis::link::{Address, AddressInvalid};
 use relay_server::{Cors, Drain, TrustedProxies};
 
 use crate::memory::Budget;
@@ -85,6 +88,9 @@ pub(crate) struct Values {
     cors_origin: String,
     cors_methods: String,
     cors_credentials: bool,
+    redis_url: String,
+    redis_prefix: String,
+    redis_peers_may: String,
     drain: Drain,
     limits: Limits,
 }
@@ -105,6 +111,9 @@ impl Values {
             cors_origin: "*".to_owned(),
             cors_methods: "GET,POST".to_owned(),
             cors_credentials: false,
+            redis_url: String::new(),
+            redis_prefix: DEFAULT_PREFIX.to_owned(),
+            redis_peers_may: Permission::ALL.map(Permission::name).join(","),
             drain: DRAIN,
             limits,
         }
@@ -128,6 +137,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Which pages browsers let in; `None` says nothing to browsers.
     pub cors: Option<Cors>,
+    /// The cluster that it is part of; `None` if it is alone.
+    pub redis: Option<Redis>,
     /// How it ends when it is told to.
     pub drain: Drain,
     /// Every bound.
@@ -154,9 +165,42 @@ impl Settings {
             // Whatever was wrong in it was refused as it was read.
             trusted_proxies: TrustedProxies::parse(&values.trusted_proxies).unwrap_or_default(),
             cors,
+            redis: Redis::of(values),
             drain: values.drain,
             limits: values.limits.clone(),
         }
+    }
+}
+
+/// Where the other instances are, and what they may do.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// Where Redis is.
+    pub address: Address,
+    /// What the names of all channels begin with.
+    pub prefix: String,
+    /// What other instances may ask this one to do.
+    pub permissions: Permissions,
+}
+
+impl Redis {
+    /// A cluster with what the Node adapter has by default: its prefix, and everything is allowed
+    /// that Node servers ask of each other.
+    ///
+    /// # Errors
+    /// In words what is accepted: `redis://[user][:password@]host[:port][/database]`.
+    pub fn at(url: &str) -> Result<Self, AddressInvalid> {
+        let address = Address::parse(url)?;
+        Ok(Self { address, prefix: DEFAULT_PREFIX.to_owned(), permissions: Permissions::ALL })
+    }
+
+    /// `None` if no address is set. One that is wrong was refused before.
+    fn of(values: &Values) -> Option<Self> {
+        let address = Address::parse(&values.redis_url).ok()?;
+        let words = values.redis_peers_may.split(',').map(str::trim);
+        let named = words.filter_map(|it| Permission::ALL.into_iter().find(|p| p.name() == it));
+        let permissions = named.fold(Permissions::NONE, Permissions::with);
+        Some(Self { address, prefix: values.redis_prefix.clone(), permissions })
     }
 }
 

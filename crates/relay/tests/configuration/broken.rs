@@ -189,16 +189,29 @@ fn unknown_names() {
 }
 
 #[test]
-fn features_that_are_not_there_yet() {
+fn an_address_of_redis_shows_no_password() {
     environment(
-        &[("REDIS_URL", "redis://ana:secret@redis:6379")],
+        &[("REDIS_URL", "rediss://ana:secret@redis:6379")],
         &[
-            "REDIS_URL=redis://***@redis:6379 (environment): several instances through Redis is not \
-           there yet; remove the setting",
+            "REDIS_URL=rediss://***@redis:6379 (environment): a URL without TLS, which is not there \
+           yet is accepted",
         ],
     );
     environment(
-        &[("KAFKA_ACKS", "all"), ("MONGO_X", ""), ("REDIS_X", "")],
+        &[("REDIS_URL", "redis:6379"), ("REDIS_PEERS_MAY", "join,everything")],
+        &[
+            "REDIS_PEERS_MAY=join,everything (environment): everything is nothing that may be \
+             allowed",
+            "REDIS_URL=redis:6379 (environment): \
+             redis://[user][:password@]host[:port][/database] is accepted",
+        ],
+    );
+}
+
+#[test]
+fn features_that_are_not_there_yet() {
+    environment(
+        &[("KAFKA_ACKS", "all"), ("MONGO_X", ""), ("REDIS_X", "1")],
         &["KAFKA_ACKS (environment): export to Kafka is not there yet; remove the setting"],
     );
     environment(

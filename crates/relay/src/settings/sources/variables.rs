@@ -11,7 +11,7 @@ use crate::settings::table;
 use crate::settings::wrong::{Source, Wrong};
 
 /// Variables that begin like these belong to features that are not there yet, whatever follows.
-const FAMILIES: [&str; 3] = ["REDIS_", "KAFKA_", "MONGO"];
+const FAMILIES: [&str; 2] = ["KAFKA_", "MONGO"];
 
 const DOT_ENV: &str = ".env";
 

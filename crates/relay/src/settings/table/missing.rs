@@ -4,7 +4,6 @@
 use super::{Group, Secrecy, Setting};
 use crate::settings::kind::Kind;
 
-const REDIS: &str = "several instances through Redis";
 const KAFKA: &str = "export to Kafka";
 const MONGO: &str = "history in MongoDB";
 const WEBRTC: &str = "WebRTC signalling";
@@ -21,7 +20,6 @@ const fn missing(
 pub(super) const MISSING: Group = Group {
     title: "Not there yet",
     settings: &[
-        missing("REDIS_URL", "redis.url", REDIS, "Where Redis is.").secret(Secrecy::Url),
         missing("KAFKA_BROKERS", "kafka.brokers", KAFKA, "Where Kafka is."),
         missing("MONGO_URL", "mongo.url", MONGO, "Where MongoDB is.").secret(Secrecy::Url),
         missing("MONGODB_URL", "", MONGO, "Another name of MONGO_URL.").secret(Secrecy::Url),

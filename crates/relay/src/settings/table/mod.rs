@@ -60,6 +60,7 @@ macro_rules! limit {
     };
 }
 
+mod cluster;
 mod flow;
 mod missing;
 mod program;
@@ -158,13 +159,15 @@ pub(crate) struct Group {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const GROUPS: [&Group; 11] = [
+pub(crate) const GROUPS: [&Group; 13] = [
     &program::SERVER,
     &program::CORS,
     &program::DRAIN,
+    &cluster::REDIS,
     &protocol::PROTOCOL,
     &protocol::NAMESPACES,
     &protocol::ROOMS,
+    &cluster::CLUSTER,
     &flow::MEMORY,
     &flow::HTTP,
     &flow::METRICS,
@@ -205,14 +208,19 @@ mod tests {
 
     #[test]
     fn every_limit_is_a_setting() {
-        // The names of the fields, as `Debug` writes them.
+        // The names of the fields, as `Debug` writes them; those of the cluster stand in a struct of
+        // their own.
         let limits = format!("{:#?}", Limits::default());
-        let fields = limits.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": "));
-        let fields: Vec<_> =
-            fields.map(|(name, _)| name).filter(|it| !it.starts_with(' ')).collect();
+        let (cluster, own): (Vec<_>, Vec<_>) = limits
+            .lines()
+            .filter_map(|it| it.split_once(": "))
+            .partition(|(name, _)| name.starts_with("        "));
+        let own = own.into_iter().map(|(name, _)| name.trim().to_owned());
+        let cluster = cluster.into_iter().map(|(name, _)| format!("cluster_{}", name.trim()));
+        let fields: Vec<_> = own.filter(|it| it != "cluster").chain(cluster).collect();
         assert!(fields.len() > 50, "{fields:?}");
         for field in fields {
-            let setting = by_limit(field).unwrap_or_else(|| panic!("{field} is no setting"));
+            let setting = by_limit(&field).unwrap_or_else(|| panic!("{field} is no setting"));
             assert_eq!(setting.variable, format!("RELAY_{}", field.to_ascii_uppercase()));
         }
         for relation in Limits::default().relations() {
@@ -235,8 +243,22 @@ mod tests {
     #[test]
     fn a_value_changes_one_setting() {
         let samples = [
-            "3", "3G", "11", "77", "77K", "12345", "7s", "1ms", "900us", "11ms", "false", "true",
-            "::1", "[::1]:7",
+            "3",
+            "3G",
+            "11",
+            "77",
+            "77K",
+            "12345",
+            "7s",
+            "1ms",
+            "900us",
+            "11ms",
+            "false",
+            "true",
+            "::1",
+            "[::1]:7",
+            "redis://x",
+            "join",
         ];
         for setting in all().filter(|it| it.kind.is_there()) {
             let text = |values: &Values| format!("{values:?}");

@@ -13,7 +13,7 @@ pub(super) const SERVER: Group = Group {
         Setting::new(
             "RELAY_CONFIG",
             "",
-            Kind::Text { place: place!(config), what: "the name of a TOML file" },
+            Kind::Text { place: place!(config), what: "the name of a TOML file", wrong: nothing },
             "The file with settings.",
         )
         .by_default("relay.toml in the working directory, if it is there"),
@@ -40,7 +40,7 @@ pub(super) const SERVER: Group = Group {
         Setting::new(
             "INSTANCE_ID",
             "server.instance_id",
-            Kind::Text { place: place!(instance_id), what: "a name" },
+            Kind::Text { place: place!(instance_id), what: "a name", wrong: nothing },
             "A name to show; it need not be unique.",
         )
         .by_default("host name and process id"),
@@ -126,6 +126,10 @@ pub(super) const DRAIN: Group = Group {
         ),
     ],
 };
+
+fn nothing(_: &str) -> Vec<String> {
+    Vec::new()
+}
 
 /// What the rules for origins say about a value.
 fn wrong_origins(value: &str) -> Vec<String> {

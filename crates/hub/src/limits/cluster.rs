@@ -1,0 +1,55 @@
+//! The bounds of what passes between instances.
+
+use std::time::Duration;
+
+/// What waits, what is taken, and for how long somebody is waited for. Sizes are bytes.
+#[derive(Clone, Debug)]
+pub struct ClusterLimits {
+    /// Bytes that wait to be published to other instances; what comes last is dropped. Two seconds
+    /// of a busy instance: what is older is of no use.
+    pub queue_bytes_max: usize,
+    /// Bytes that go out in one pipeline. Large enough that its round trip does not count, small
+    /// enough that the first of it does not wait for the last.
+    pub batch_bytes_max: usize,
+    /// Bytes that are read ahead of the shards. Redis holds what is beyond, and cuts a subscriber
+    /// off at 32 MB of its own.
+    pub read_bytes_max: usize,
+    /// One message of another instance. What a fetch of all sockets of a large instance takes.
+    pub message_bytes_max: usize,
+    /// Rooms that a message of another instance names in one list.
+    pub rooms_max: usize,
+    /// Questions to other instances under way.
+    pub questions_max: usize,
+    /// Time for answers to a question that names none. Node's default.
+    pub answer_timeout: Duration,
+    /// Time for a connection: TCP, authentication.
+    pub connect_timeout: Duration,
+    /// Time for an answer of Redis itself.
+    pub response_timeout: Duration,
+    /// Silence after which Redis is asked whether it is there. With the time for its answer it is
+    /// how long a Redis that stopped is believed in.
+    pub ping_interval: Duration,
+    /// Pause before the second attempt to connect; it doubles.
+    pub retry_min: Duration,
+    /// The longest such pause. Short, since messages are lost meanwhile.
+    pub retry_max: Duration,
+}
+
+impl Default for ClusterLimits {
+    fn default() -> Self {
+        Self {
+            queue_bytes_max: 16_000_000,
+            batch_bytes_max: 262_144,
+            read_bytes_max: 8_000_000,
+            message_bytes_max: 32_000_000,
+            rooms_max: 10_000,
+            questions_max: 10_000,
+            answer_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(3),
+            ping_interval: Duration::from_secs(3),
+            retry_min: Duration::from_millis(100),
+            retry_max: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The port of one shard: it queues, and returns.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relay_hub::{Asker, Cluster, Others, Publication, Question, Remote, Response, Serving};
+
+use super::book::Waiting;
+use super::outbound::Outbound;
+use super::registry::Change;
+use super::stats::count;
+use super::{Shards, ShardsLater, Shared};
+
+pub(super) struct ShardPort<S> {
+    pub(super) shard: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) shards: ShardsLater<S>,
+}
+
+impl<S: Shards> ShardPort<S> {
+    /// Asks how many will answer, and lets the shard know.
+    fn count_others(&self, namespace: &str, request: u64) {
+        let presence = self.shared.registry.presence(namespace);
+        let is_counted = self.shared.registry.subject(&presence.channels.requests).is_some();
+        let (shard, shards) = (self.shard, self.shards.clone());
+        let answer = Box::new(move |subscribers: u64| {
+            let others = subscribers.saturating_sub(u64::from(is_counted));
+            let others = u32::try_from(others).unwrap_or(u32::MAX);
+            let remote = Remote::Response { request, response: Response::Instances(others) };
+            tokio::spawn(async move {
+                if let Some(shards) = shards.get() {
+                    shards.send(shard, remote).await;
+                }
+            });
+        });
+        // Dropped: the question ends with its time.
+        let _ = self.shared.link.count_subscribers(&presence.channels.requests, answer);
+    }
+}
+
+impl<S: Shards> Cluster for ShardPort<S> {
+    fn publish(&mut self, namespace: &str, publication: &Publication) {
+        let publication = publication.clone();
+        // Dropped: it is counted there.
+        let _ = self
+            .shared
+            .link
+            .publish(Outbound::Publication { namespace: namespace.into(), publication });
+    }
+
+    fn ask(
+        &mut self,
+        namespace: &str,
+        request: u64,
+        question: &Question,
+        timeout: Duration,
+    ) -> Others {
+        // No instance asks for rooms.
+        if matches!(question, Question::Rooms) || !self.shared.link.is_up() {
+            return Others::Nobody;
+        }
+        let id = self.shared.registry.short_id();
+        let waiting = Waiting { shard: self.shard, request };
+        if !self.shared.book.enter(id, waiting, Instant::now(), timeout) {
+            count(&self.shared.stats.questions_refused);
+            return Others::Nobody;
+        }
+        let question = question.clone();
+        let asked = Outbound::Question { namespace: namespace.into(), id, question, timeout };
+        if self.shared.link.publish(asked).is_err() {
+            return Others::Nobody;
+        }
+        self.count_others(namespace, request);
+        Others::Awaited
+    }
+
+    fn answer(&mut self, asker: &Asker, response: Response) {
+        let _ = self.shared.link.publish(Outbound::Answer { asker: asker.clone(), response });
+    }
+
+    fn serve(&mut self, namespace: &str, serving: Serving) {
+        match self.shared.registry.serve(namespace, serving) {
+            Some(Change::Begun(topic)) => self.shared.link.serve(topic),
+            Some(Change::Ended(counted)) => self.shared.link.leave(&counted),
+            None => {}
+        }
+    }
+}
