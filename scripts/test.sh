@@ -98,10 +98,11 @@ install_javascript() {
         npm ci --no-audit --no-fund --loglevel=error
 }
 
-javascript_suite() {
-    local name="JavaScript client" tap=$log/tap code
+# tap_suite NAME FOLDER PATTERN: runs the tests of Node's own runner that match it in the folder.
+tap_suite() {
+    local name=$1 folder=$2 pattern=$3 tap=$log/tap code
     say "$name"
-    cd tests/e2e/js || return
+    cd "$folder" || return
     if ! install_javascript; then
         cd "$root" || return
         count "$name" 0 1 1
@@ -112,16 +113,26 @@ javascript_suite() {
     if node --test-concurrency=2 --eval '' 2>/dev/null; then
         flags+=(--test-concurrency=2)
     fi
+    rm -f "$tap"
+    # shellcheck disable=SC2086 # the pattern is one
     node --test ${flags[@]+"${flags[@]}"} \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$tap" \
-        test/*.test.mjs
+        $pattern
     code=$?
     touch "$tap"
     local bad
     bad=$(($(sum '^# fail ([0-9]+)$' "$tap") + $(sum '^# cancelled ([0-9]+)$' "$tap")))
     cd "$root" || return
     count "$name" "$(sum '^# pass ([0-9]+)$' "$tap")" "$bad" "$code"
+}
+
+javascript_suite() {
+    tap_suite "JavaScript client" tests/e2e/js 'test/*.test.mjs'
+}
+
+interop_suite() {
+    tap_suite "interop" tests/interop cells.test.mjs
 }
 
 # Leaves the interpreter with the packages in `python`, and PYTHONPATH if they lie beside it.
@@ -225,6 +236,12 @@ if check "cargo build" cargo build --locked -p relay --bins --examples; then
     node_suite "conformance" tests/conformance node run.mjs --shards 1,2,4 "$example"
     node_suite "differential" tests/differential \
         node run.mjs --spawn "$example" --shards 2 --retry
+fi
+if check "cargo build, the peer example" cargo build --locked -p relay --example peer; then
+    target=${CARGO_TARGET_DIR:-target}
+    export RELAY_PEER
+    RELAY_PEER=$(cd "$target/debug/examples" && pwd)/peer
+    interop_suite
 fi
 
 echo
