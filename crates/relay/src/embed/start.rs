@@ -9,15 +9,15 @@ use std::time::Instant;
 use relay_gateway::{Gateway, GatewayStats, Questions, Rules, TypeNames};
 use relay_hub::Limits;
 use relay_server::{
-    AdminServer, Config, Descriptors, HttpHandler, HttpHook, HttpRequest, Keep, ListenError,
-    Server, ServerStats, adopt, bind, instance,
+    AdminServer, Config, Descriptors, Handle, HttpHandler, HttpHook, HttpRequest, Keep,
+    ListenError, Server, ServerStats, adopt, bind, instance,
 };
 
 use super::background::Runtime;
 use super::builder::Unbound;
 use super::relay::Me;
 use super::{Builder, Relay};
-use crate::cluster::Prepared;
+use crate::cluster::{Joined, Prepared};
 use crate::process::Process;
 use crate::routes::Sources;
 use crate::settings::Settings;
@@ -121,6 +121,23 @@ fn bound(unbound: Unbound, runtime: &tokio::runtime::Handle, me: &Me) -> HttpHoo
     })
 }
 
+/// Starts the threads, and joins the cluster.
+fn run(
+    config: Config,
+    listeners: Vec<TcpListener>,
+    cluster: Option<Prepared>,
+    mut make: impl FnMut(usize, &Handle<Gateway>) -> Gateway,
+) -> Result<(Server, Option<Joined>, Handle<Gateway>), StartError> {
+    let (mut handle, shards) = (None, config.instance.shards());
+    let server = Server::start(config, listeners, |shard, shards| {
+        handle.get_or_insert_with(|| shards.clone());
+        make(shard, shards)
+    })?;
+    let handle = handle.ok_or(StartError::Shards(shards))?;
+    let joined = cluster.map(|it| it.join(&server)).transpose()?;
+    Ok((server, joined, handle))
+}
+
 pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
     check(&builder)?;
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
@@ -163,28 +180,13 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
     let rules = Rules { namespace: namespace.into(), hooks, thoughts_max, questions };
     let rules = Arc::new(rules);
     let made = gateways.clone();
-    let mut handle = None;
-    let server = Server::start(config, listeners, |shard, shards| {
+    let run = run(config, listeners, cluster, |shard, shards| {
         let background =
             Arc::new(Runtime { runtime: runtime.clone(), shards: shards.clone(), patience });
-        handle.get_or_insert_with(|| shards.clone());
         Gateway::new(made[shard].clone()).with_rules(rules.clone(), background)
     });
-    let (server, handle) = match (server, handle) {
-        (Ok(server), Some(handle)) => (server, handle),
-        (failed, _) => {
-            // Nobody waits any longer.
-            let _ = sources.set(None);
-            return Err(failed.err().map_or(StartError::Shards(shards), StartError::from));
-        }
-    };
-    let joined = match cluster.map(|it| it.join(&server)).transpose() {
-        Ok(joined) => joined,
-        Err(failed) => {
-            let _ = sources.set(None);
-            return Err(failed.into());
-        }
-    };
+    // Nobody waits any longer.
+    let (server, joined, handle) = run.inspect_err(|_| drop(sources.set(None)))?;
     let facts = Sources {
         name: settings.instance,
         metrics,
