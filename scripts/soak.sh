@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The tier `soak`: what takes too long for every change. Run by hand on a machine that does nothing
+# else; docs/soak.md holds the last figures and their dates.
+#
+#   scripts/soak.sh churn [websocket|polling|upgrade] [SECONDS]   clients come, talk and leave (3600)
+#   scripts/soak.sh hold [SECONDS]     10,000 connections and a broadcast a second, beside Node (600)
+#   scripts/soak.sh upgrade            500 stock clients that upgrade under 50 messages a second
+#   scripts/soak.sh conformance [RUNS] every behaviour at 1, 2 and 4 shards, again and again (30)
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+bin=$(realpath -m "${CARGO_TARGET_DIR:-target}")/release
+children=()
+trap 'for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done' EXIT
+
+# serve PORT COMMAND...: starts a server, waits until it answers, leaves its id in `pid`.
+serve() {
+    local port=$1
+    shift
+    env -i PATH="$PATH" HOME="$HOME" PORT="$port" "$@" &
+    pid=$!
+    children+=("$pid")
+    for _ in $(seq 200); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            return
+        fi
+        sleep 0.1
+    done
+    echo "soak.sh: nothing listens on port $port" >&2
+    exit 1
+}
+
+build() {
+    cargo build --release --locked -p relay -p relay-bench --bins "$@"
+}
+
+# npm_in FOLDER: its packages, if they are not there.
+npm_in() {
+    (cd "$1" && { [[ node_modules/.package-lock.json -nt package-lock.json ]] ||
+        npm ci --no-audit --no-fund --loglevel=error; })
+}
+
+churn() {
+    build
+    serve 23001 "$bin/relay"
+    "$bin/relay-bench" churn --url ws://127.0.0.1:23001 --pid "$pid" --transport "${1:-websocket}" \
+        --seconds "${2:-3600}" --clients 300 --rate 300 --source-addresses 4
+}
+
+hold() {
+    local fanout=(fanout --clients 10000 --rate 1 --seconds "${1:-600}" --source-addresses 2)
+    build
+    npm_in crates/bench/node
+    # Both at once: what else the machine does weighs on both.
+    serve 23002 "$bin/relay"
+    "$bin/relay-bench" "${fanout[@]}" --url ws://127.0.0.1:23002 --pid "$pid" &
+    local ours=$!
+    serve 23003 node crates/bench/node/server.mjs
+    "$bin/relay-bench" "${fanout[@]}" --url ws://127.0.0.1:23003 --pid "$pid" --connect-rate 500
+    wait "$ours"
+}
+
+upgrade() {
+    build
+    npm_in tests/e2e/js
+    local port=23004 shards
+    for shards in 1 2 4; do
+        serve "$port" RELAY_SHARDS="$shards" "$bin/relay"
+        echo "$shards shards"
+        (cd tests/e2e/js && node upgrade/upgrade-load.mjs "http://127.0.0.1:$port")
+        port=$((port + 1))
+    done
+}
+
+conformance() {
+    build --example conformance
+    npm_in tests/conformance
+    cd tests/conformance
+    node run.mjs --runs "${1:-30}" --shards 1,2,4 "$bin/examples/conformance"
+    cd "$root"
+}
+
+case ${1:-} in
+churn | hold | upgrade | conformance) "$@" ;;
+*)
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    exit 2
+    ;;
+esac
