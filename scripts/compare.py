@@ -11,11 +11,14 @@ A ratio is the median over the rounds of the ratio within one round.
     scripts/compare.py --rows echo,delivery --rounds 5
     scripts/compare.py --without relay,relay-1
 
-Needs cargo, node and npm, nothing else. Writes compare.md and compare.json to --out.
+The rows of a cluster start two instances of each opponent and a Redis between them.
+
+Needs cargo, node, npm and redis-server, nothing else. Writes compare.md and compare.json to --out.
 The exit code is 1 when a "must" is missed or a delivery was lost, 2 when nothing was measured.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -36,6 +39,8 @@ NODE_DIR = ROOT / "crates" / "bench" / "node"
 OPPONENTS = ["floor", "floor-batch", "node", "relay-1", "relay"]
 # A server that has not answered by then has failed to start.
 START_SECONDS_MAX = 20
+# Time for the instances of a cluster to find each other.
+CLUSTER_SECONDS = 3
 # One measurement never takes longer, a stalled opponent included.
 MEASURE_SECONDS_MAX = 600
 
@@ -67,6 +72,8 @@ class Row:
     bounds: list[Bound]
     # Arguments that replace others with --quick, by their name.
     quick: dict[str, str] = dataclasses.field(default_factory=dict)
+    # So many instances with a Redis between them; clients take turns among the instances.
+    instances: int = 1
     # Once is enough where the figure hardly varies or takes minutes.
     once: bool = False
 
@@ -79,6 +86,10 @@ def both(versus: str | None, must: float, aim: float) -> list[Bound]:
     """The same bound for one shard and for the default number."""
     return [Bound(subject, versus, must, aim) for subject in ("relay-1", "relay")]
 
+
+# Client i is in room i modulo 201, and 402 clients alternate between two instances: each room has
+# one member on either.
+CROSSING = ["rooms", "--clients", "402", "--rooms", "201", "--rate", "5000", *seconds(10)]
 
 ROWS = [
     Row(
@@ -195,6 +206,28 @@ ROWS = [
         both("floor", 1.15, 1.0),
         quick={"--seconds": "5"},
     ),
+    Row(
+        "redis",
+        "CPU of two instances per message, 5,000/s, each to one client on either instance",
+        "µs",
+        CROSSING,
+        ("metrics", "server_cpu_us_per_message"),
+        ["node", "relay-1", "relay"],
+        both("node", 1 / 3, 1 / 5),
+        quick={"--seconds": "5"},
+        instances=2,
+    ),
+    Row(
+        "redis-p99",
+        "the same, p99 of the deliveries",
+        "ms",
+        CROSSING,
+        ("latency", "room", "p99_ms"),
+        ["node", "relay-1", "relay"],
+        both("node", 1.0, 0.5),
+        quick={"--seconds": "5"},
+        instances=2,
+    ),
 ]
 
 
@@ -216,15 +249,51 @@ def free_port() -> int:
     raise AssertionError("the cycle does not end")
 
 
+class Cluster:
+    """Instances of one opponent and the Redis between them, as one server to be measured."""
+
+    def __init__(self, opponent: str, binaries: pathlib.Path, count: int):
+        self.stack = contextlib.ExitStack()
+        self.opponent, self.binaries, self.count = opponent, binaries, count
+
+    def __enter__(self):
+        try:
+            port = free_port()
+            command = ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+            redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            self.stack.callback(redis.wait)
+            self.stack.callback(redis.terminate)
+            more = {"REDIS_URL": f"redis://127.0.0.1:{port}"}
+            self.servers = [
+                self.stack.enter_context(Server(self.opponent, self.binaries, more))
+                for _ in range(self.count)
+            ]
+            # Whoever found Redis not yet there comes again, and proves its subscriptions.
+            time.sleep(CLUSTER_SECONDS)
+        except BaseException:
+            self.stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def measure(self, arguments: list[str]) -> dict:
+        first, *others = self.servers
+        for other in others:
+            arguments = [*arguments, "--peer", other.url(), "--pid", str(other.process.pid)]
+        return first.measure(arguments)
+
+
 class Server:
     """An opponent as a child process on a free port; leaving the context ends it by its id."""
 
-    def __init__(self, opponent: str, binaries: pathlib.Path):
+    def __init__(self, opponent: str, binaries: pathlib.Path, more: dict[str, str] | None = None):
         self.port = free_port()
         bench = str(binaries / "relay-bench")
         # Names that resemble a setting of Relay would be refused by it: only what is meant.
         environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
-        environment["PORT"] = str(self.port)
+        environment |= {"PORT": str(self.port)} | (more or {})
         directory = ROOT
         match opponent:
             case "floor":
@@ -318,7 +387,9 @@ def measure_row(row: Row, rounds: int, quick: bool, without: set[str], binaries)
         # Every second round goes backwards: nobody always runs after the same neighbour.
         for opponent in opponents if number % 2 == 0 else reversed(opponents):
             try:
-                with Server(opponent, binaries) as server:
+                many = row.instances > 1
+                made = Cluster(opponent, binaries, row.instances) if many else None
+                with made or Server(opponent, binaries) as server:
                     report = server.measure(arguments_of(row, quick))
                 value = figure(row, report)
                 print(f"  {row.name:<16} {opponent:<12} {value} {row.unit}", file=sys.stderr)

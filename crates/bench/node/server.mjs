@@ -1,14 +1,21 @@
 // The Node opponent: what a team gets that writes Relay's events in a few lines over socket.io.
 //
-// It has no Redis, no metrics and no log, so that the comparison is with Socket.IO itself. Like
-// any Node server it uses one core.
+// It has no metrics and no log, so that the comparison is with Socket.IO itself. Like any Node
+// server it uses one core. With REDIS_URL it is one of a cluster, by the classic adapter.
 
 import { createServer } from "node:http";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { Redis } from "ioredis";
 import { Server } from "socket.io";
 
 const port = Number(process.env.PORT ?? 5000);
 const http = createServer((_request, response) => response.writeHead(404).end());
-const relay = new Server(http).of("/relay");
+const server = new Server(http);
+if (process.env.REDIS_URL) {
+  const publisher = new Redis(process.env.REDIS_URL);
+  server.adapter(createAdapter(publisher, publisher.duplicate()));
+}
+const relay = server.of("/relay");
 
 /** Sends `data` as `event` to whom its `destino` names; anything unknown goes to the sender. */
 function route(socket, event, data) {

@@ -57,6 +57,10 @@ pub struct Common {
     /// The server, as ws://host:port.
     #[arg(long, default_value = "ws://127.0.0.1:5000")]
     pub url: String,
+    /// A further instance of the same cluster; may be repeated. Client i talks to instance i modulo
+    /// their number.
+    #[arg(long = "peer")]
+    pub peers: Vec<String>,
     /// How the clients reach it.
     #[arg(long, value_enum, default_value_t)]
     pub transport: Transport,

@@ -92,6 +92,7 @@ impl Bench {
         os::raise_descriptor_limit().map_err(|e| format!("cannot raise the open files: {e}"))?;
         let mut target = Target::new(&target::Options {
             url: &common.url,
+            peers: &common.peers,
             path: &common.path,
             namespace: &common.namespace,
             auth: &common.auth,

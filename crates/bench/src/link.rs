@@ -88,7 +88,8 @@ pub(crate) struct Scratch {
 impl Shared<'_> {
     /// Begins a connection; `first` is what it sends as soon as it is open.
     pub(crate) fn dial(&self, lane: Lane, first: Vec<u8>) -> io::Result<Link> {
-        let mut stream = os::dial(self.target.address, self.target.source(self.number))?;
+        let mut stream =
+            os::dial(self.target.instance(self.number), self.target.source(self.number))?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.registry.register(&mut stream, lane.token(self.local), interest)?;
         Ok(Link { stream, pending: first })

@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 pub struct Target {
     /// The resolved address.
     pub address: SocketAddr,
+    /// The addresses of further instances: clients take turns among all.
+    pub peers: Vec<SocketAddr>,
     /// The local addresses that connections take turns to bind; empty leaves it to the kernel.
     pub sources: Vec<IpAddr>,
     /// The transport of most clients.
@@ -60,6 +62,8 @@ const POLL_FIELDS: &str = "Connection: keep-alive\r\n\
 pub struct Options<'a> {
     /// `ws://host[:port]`.
     pub url: &'a str,
+    /// Further instances, in the same form.
+    pub peers: &'a [String],
     /// Path of the Engine.IO endpoint, with or without a query.
     pub path: &'a str,
     /// The namespace to join.
@@ -82,6 +86,8 @@ impl Target {
         let Options { path, namespace, auth, .. } = *options;
         let authority = authority(options.url)?;
         let address = resolve(authority)?;
+        let peer = |url: &String| resolve(self::authority(url)?);
+        let peers = options.peers.iter().map(peer).collect::<Result<_, _>>()?;
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut common =
             format!("Host: {authority}\r\nOrigin: http://{authority}\r\n{BROWSER_FIELDS}");
@@ -101,6 +107,7 @@ impl Target {
         let prefix = namespace_prefix(namespace);
         Ok(Self {
             address,
+            peers,
             sources: sources(address.ip(), options.source_addresses)?,
             transport: Transport::default(),
             plan: Plan::default(),
@@ -152,6 +159,15 @@ impl Target {
         }
         out.extend_from_slice(b" HTTP/1.1\r\n");
         out.extend_from_slice(self.poll_fields.as_bytes());
+    }
+
+    /// The instance that client number `index` talks to.
+    #[must_use]
+    pub fn instance(&self, index: usize) -> SocketAddr {
+        match index % (self.peers.len() + 1) {
+            0 => self.address,
+            peer => self.peers[peer - 1],
+        }
     }
 
     /// The local address that connection number `index` binds.
@@ -209,12 +225,23 @@ mod tests {
 
     const OPTIONS: Options<'static> = Options {
         url: "ws://127.0.0.1:5000",
+        peers: &[],
         path: "/socket.io/",
         namespace: "/relay",
         auth: "",
         headers: &[],
         source_addresses: 0,
     };
+
+    #[test]
+    fn clients_take_turns_among_instances() {
+        let peers = ["ws://127.0.0.1:5001".to_owned(), "ws://127.0.0.1:5002".to_owned()];
+        let target = Target::new(&Options { peers: &peers, ..OPTIONS }).unwrap();
+        let ports: Vec<_> = (0..4).map(|index| target.instance(index).port()).collect();
+        assert_eq!(ports, [5000, 5001, 5002, 5000]);
+        let peers = ["nonsense".to_owned()];
+        assert!(Target::new(&Options { peers: &peers, ..OPTIONS }).is_err());
+    }
 
     #[test]
     fn urls() {

@@ -63,7 +63,9 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let measured = bench.measure(load)?;
     let received = measured.outcome.stream("room").counts.received;
     let report = &mut bench.report;
+    let sent = measured.outcome.stream("room").sent;
     report.metric_if("server_cpu_us_per_delivery", measured.cpu_us_per(received));
+    report.metric_if("server_cpu_us_per_message", measured.cpu_us_per(sent));
     report.run("", &measured.outcome);
     report.closures_are_faults(&measured.outcome);
     Ok(bench.report)
