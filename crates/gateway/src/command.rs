@@ -21,6 +21,19 @@ pub enum Destination {
     Rooms(Vec<Room>),
 }
 
+impl Destination {
+    /// Its word on the wire.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Sender => "yo",
+            Self::Others => "ustedes",
+            Self::Everyone => "nosotros",
+            Self::Rooms(_) => "room",
+        }
+    }
+}
+
 /// What is read of a message's data, by the last of duplicate keys, as `JSON.parse` does.
 #[derive(Debug, Default)]
 pub(crate) struct Routing<'a> {

@@ -1,11 +1,14 @@
 //! The application of one shard.
 
+mod outcome;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use relay_hub::{
-    Answer, Application, ConnectRequest, Context, Decision, Happening, Refusal, SocketKey, Ticket,
+    Answer, Application, ConnectRequest, Context, Decision, Happening, Refusal, SessionEnd,
+    SocketKey,
 };
 use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, EventName};
@@ -13,17 +16,20 @@ use relay_socketio::packet::{Args, EventName};
 use crate::client::{Client, Command, Pending};
 use crate::command::argument;
 use crate::denial::{Code, Denial, Reply};
+use crate::fact::{Fact, Observer, Witness};
 use crate::handshake::Handshake;
 use crate::hooks::{
     Admission, Authorize, Disconnected, Hooks, Identify, Message, Thought, Verdict, Who,
 };
-use crate::later::{Background, Outcome, Work, caught, or_panic};
+use crate::later::{Background, Outcome, caught, or_panic};
 use crate::message::Delivery;
 use crate::metrics::{Counter, GatewayStats};
 use crate::questions::{Questions, Told};
 use crate::rooms::{be, join, leave};
 use crate::socket::Socket;
 use crate::user;
+
+use outcome::{Slot, refuse, refuse_connect, resume, think};
 
 /// The namespaces that Relay serves unless it is told otherwise.
 pub const NAMESPACES: [&str; 2] = ["/", RELAY];
@@ -57,6 +63,7 @@ impl Default for Rules {
 /// Relay's rules on one shard.
 pub struct Gateway {
     counter: Counter,
+    witness: Witness,
     rules: Arc<Rules>,
     background: Option<Arc<dyn Background>>,
     /// Futures of the program under way.
@@ -76,21 +83,25 @@ enum Step {
     Deferred,
 }
 
-/// One of the program's futures, until it is dropped.
-struct Slot(Arc<AtomicUsize>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Gateway {
     /// A gateway that counts in `stats`.
     #[must_use]
     pub fn new(stats: Arc<GatewayStats>) -> Self {
         let counter = Counter::new(stats);
-        Self { counter, rules: Arc::default(), background: None, thoughts: Arc::default() }
+        Self {
+            counter,
+            witness: Witness::default(),
+            rules: Arc::default(),
+            background: None,
+            thoughts: Arc::default(),
+        }
+    }
+
+    /// The same, and `observer` is told what happens.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.witness = observer.into();
+        self
     }
 
     /// The same with rules of a program, whose futures run in `background`.
@@ -130,7 +141,7 @@ impl Gateway {
         match outcome {
             Ok(Step::Done) => reply.accept(cx),
             Ok(Step::Deferred) => {}
-            Err(denial) => refuse(cx, &self.counter.stats, reply, &denial),
+            Err(denial) => refuse(cx, &self.counter.stats, &self.witness, reply, &denial),
         }
     }
 
@@ -162,6 +173,16 @@ impl Gateway {
         }
         delivery.send(cx, reply.socket)?;
         self.counter.message(delivery.kind.as_deref(), &delivery.destination);
+        self.witness.tell_of(cx, reply.socket, |socket, user| {
+            Some(Fact::Message {
+                is_notification: reply.event != "relay",
+                socket,
+                user,
+                kind: delivery.kind.as_deref(),
+                destination: &delivery.destination,
+                bytes: delivery.bytes(),
+            })
+        });
         Ok(Step::Done)
     }
 
@@ -190,6 +211,7 @@ impl Gateway {
             }
         }
         be(cx, reply.socket, claimed)?;
+        self.witness.identified(cx, reply.socket);
         Ok(Step::Done)
     }
 
@@ -206,12 +228,12 @@ impl Gateway {
         if let Some(client) = cx.data_mut(socket) {
             client.set_pending(pending);
         }
-        let stats = self.counter.stats.clone();
+        let (stats, witness) = (self.counter.stats.clone(), self.witness.clone());
         think(&background, slot, ticket, async move {
             let decided = caught(thought).await;
             Outcome::Resumed(Box::new(move |cx| {
                 let decided = or_panic(decided);
-                resume(cx, &stats, socket, decided);
+                resume(cx, &stats, &witness, socket, decided);
             }))
         });
         Ok(Step::Deferred)
@@ -231,10 +253,14 @@ impl Gateway {
 
     fn connected(&mut self, cx: &mut Context<'_, Client>, key: SocketKey) {
         self.counter.stats.connections.add(1);
+        if let Some(session) = cx.session(key) {
+            self.witness.tell_of(cx, key, |socket, _| Some(Fact::Connected { socket, session }));
+        }
         let Some(hook) = &self.rules.hooks.connection else { return };
         let auth = cx.data_mut(key).and_then(Client::take_auth);
         let Some(id) = cx.id(key) else { return };
         hook(&mut Socket { cx, key, id, auth });
+        self.witness.identified(cx, key);
     }
 }
 
@@ -250,19 +276,27 @@ impl Application for Gateway {
         let Some(hook) = &hooks.authorize else {
             return Decision::Admit(Client::new(auth, Admission::new()));
         };
+        let address = request.handshake.address;
         let handshake = Cow::Borrowed(&request.handshake);
         let asked = Authorize { handshake: Handshake { handshake, auth: request.auth } };
         match hook(&asked) {
             Verdict::Allow(admission) => Decision::Admit(Client::new(auth, admission)),
-            Verdict::Refuse(refusal) => Decision::Refuse(refusal),
+            Verdict::Refuse(refusal) => {
+                refuse_connect(&self.witness, address, &refusal);
+                Decision::Refuse(refusal)
+            }
             Verdict::Later(thought) => {
                 let Some((background, slot)) = self.slot() else {
                     return Decision::Refuse(Refusal::new("Server busy"));
                 };
+                let witness = self.witness.clone();
                 think(&background, slot, request.ticket, async move {
                     match caught(thought).await {
                         Ok(Ok(admission)) => Outcome::Decided(Ok(Client::new(auth, admission))),
-                        Ok(Err(refusal)) => Outcome::Decided(Err(refusal)),
+                        Ok(Err(refusal)) => {
+                            refuse_connect(&witness, address, &refusal);
+                            Outcome::Decided(Err(refusal))
+                        }
                         Err(_) => Outcome::Panicked,
                     }
                 });
@@ -273,6 +307,12 @@ impl Application for Gateway {
 
     fn socket_data(&mut self, client: &Client) -> Option<String> {
         client.usuario.as_deref().map(user::told)
+    }
+
+    fn session_ended(&mut self, end: &SessionEnd) {
+        if !end.joined {
+            self.witness.tell(&Fact::NeverJoined(*end));
+        }
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Client>, happening: Happening<'_>) {
@@ -290,11 +330,15 @@ impl Application for Gateway {
             Happening::Overdue { socket, .. } => {
                 let pending = cx.data_mut(socket).and_then(Client::take_pending);
                 if let Some(Pending { reply, .. }) = pending {
-                    refuse(cx, &self.counter.stats, reply, &Code::Unavailable.into());
+                    let (stats, witness) = (&self.counter.stats, &self.witness);
+                    refuse(cx, stats, witness, reply, &Code::Unavailable.into());
                 }
             }
-            Happening::Disconnected { socket, reason } if self.is_ours(cx, socket) => {
+            Happening::Disconnected { socket, reason, session } if self.is_ours(cx, socket) => {
                 self.counter.stats.connections.sub(1);
+                self.witness.tell_of(cx, socket, |socket, user| {
+                    Some(Fact::Disconnected { socket, user, reason, session })
+                });
                 if let Some(hook) = &self.rules.hooks.disconnected
                     && let Some(who) = who(cx, socket)
                 {
@@ -310,50 +354,6 @@ impl Application for Gateway {
             | Happening::Message { .. } => {}
         }
     }
-}
-
-/// Works on a decision in the background, and tells the shard.
-fn think(
-    background: &Arc<dyn Background>,
-    slot: Slot,
-    ticket: Ticket,
-    thought: impl Future<Output = Outcome> + Send + 'static,
-) {
-    let told = background.clone();
-    let work: Work = Box::pin(async move {
-        let outcome = thought.await;
-        drop(slot);
-        told.tell(ticket, outcome);
-    });
-    background.spawn(work);
-}
-
-/// Goes on with an event that the program thought about.
-fn resume(
-    cx: &mut Context<'_, Client>,
-    stats: &GatewayStats,
-    socket: SocketKey,
-    decided: Result<(), Denial>,
-) {
-    let pending = cx.data_mut(socket).and_then(Client::take_pending);
-    let Some(Pending { reply, command }) = pending else { return };
-    let done = decided.and_then(|()| match command {
-        Command::Identify(usuario) => be(cx, socket, &usuario).map_err(Denial::from),
-        Command::Message(kept) => {
-            kept.send(cx, socket)?;
-            stats.late_message(kept.kind.as_deref(), &kept.destination);
-            Ok(())
-        }
-    });
-    match done {
-        Ok(()) => reply.accept(cx),
-        Err(denial) => refuse(cx, stats, reply, &denial),
-    }
-}
-
-fn refuse(cx: &mut Context<'_, Client>, stats: &GatewayStats, reply: Reply, denial: &Denial) {
-    stats.refused(reply.event, denial.code);
-    reply.refuse(cx, denial);
 }
 
 /// What hooks are told of a client.

@@ -62,6 +62,11 @@ impl<'a> Delivery<'a> {
         send(cx, socket, &self.destination, &self.passed, self.attachments)
     }
 
+    /// Bytes of what is sent on.
+    pub(crate) fn bytes(&self) -> usize {
+        self.passed.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
     pub(crate) fn keep(self) -> Kept {
         Kept {
             passed: Bytes::from(self.passed.into_owned()),

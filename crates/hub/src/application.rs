@@ -9,6 +9,7 @@ use relay_socketio::packet::Args;
 use crate::cluster::SocketInfo;
 use crate::context::Context;
 use crate::reason::EndReason;
+use crate::session::{SessionEnd, SessionSummary};
 use crate::slots::Key;
 
 /// A socket: a connection within a namespace. Local to its shard, stale after its end.
@@ -277,6 +278,8 @@ pub enum Happening<'a> {
         socket: SocketKey,
         /// Why.
         reason: EndReason,
+        /// What its session had been until then.
+        session: SessionSummary,
     },
 }
 
@@ -307,6 +310,11 @@ pub trait Application {
     fn socket_data(&mut self, data: &Self::Data) -> Option<String> {
         let _ = data;
         None
+    }
+
+    /// Told of the end of every session, after those of its sockets; for records.
+    fn session_ended(&mut self, end: &SessionEnd) {
+        let _ = end;
     }
 
     /// Handles what happened, at once: nothing else of this shard runs meanwhile.

@@ -105,6 +105,12 @@ pub(crate) struct Connection {
     pub(crate) progress: u64,
     /// What it took since `progress`.
     pub(crate) progress_bytes: usize,
+    /// When it began.
+    pub(crate) opened: u64,
+    /// What came from its peer so far.
+    pub(crate) received_bytes: u64,
+    /// What its peer took so far.
+    pub(crate) sent_bytes: u64,
     /// When its timer fires next; an entry of the timers with another time is stale.
     pub(crate) scheduled: u64,
 }
@@ -130,6 +136,7 @@ impl Connection {
     /// Its socket took `n` bytes. Only a real amount, or all there is, counts as progress: a trickle
     /// must not keep its senders waiting.
     pub(crate) fn took(&mut self, n: usize, now: u64, receiver_progress_bytes: usize) {
+        self.sent_bytes += n as u64;
         self.progress_bytes = self.progress_bytes.saturating_add(n);
         if self.outbox.is_empty() || self.progress_bytes >= receiver_progress_bytes {
             self.progress = now;

@@ -14,6 +14,7 @@ use crate::id::SocketId;
 use crate::limits::Limits;
 use crate::reason::EndReason;
 use crate::room::Room;
+use crate::session::SessionSummary;
 use crate::slots::Key;
 
 impl std::fmt::Display for JoinError {
@@ -78,6 +79,13 @@ impl<D> Context<'_, D> {
     pub fn handshake(&self, socket: SocketKey) -> Option<Handshake> {
         let connection = self.core.socket(socket)?.connection;
         self.core.connections.get(connection).map(|connection| connection.handshake.clone())
+    }
+
+    /// What the session of a socket has been up to now.
+    #[must_use]
+    pub fn session(&self, socket: SocketKey) -> Option<SessionSummary> {
+        let connection = self.core.socket(socket)?.connection;
+        self.core.connections.get(connection).map(|connection| connection.summary(self.core.now))
     }
 
     /// Sends an event to one socket. `args` is a JSON array whose first element is the event's

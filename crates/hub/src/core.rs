@@ -28,7 +28,7 @@ use crate::memory::LocalMemory;
 use crate::namespace::{Namespace, Socket};
 use crate::order::Cursor;
 use crate::questions::Found;
-use crate::reason::EndReason;
+use crate::session::{EndedSocket, SessionEnd};
 use crate::slots::{Key, Slots};
 use crate::stats::Stats;
 
@@ -91,7 +91,9 @@ pub(crate) struct Core<D> {
     /// Connections that end because an entry of the order disconnected one of their sockets.
     pub(crate) closing: Vec<Key>,
     /// Sockets whose end the application has not heard of.
-    pub(crate) ended: VecDeque<(SocketKey, EndReason)>,
+    pub(crate) ended: VecDeque<EndedSocket>,
+    /// Sessions whose end it has not heard of; their sockets' ends come first.
+    pub(crate) ended_sessions: VecDeque<SessionEnd>,
     pub(crate) outcomes: VecDeque<Outcome>,
     pub(crate) collectors: HashMap<u64, Collector>,
     pub(crate) collectors_made: u64,
@@ -155,6 +157,7 @@ impl<D> Core<D> {
             overflowed: Vec::new(),
             closing: Vec::new(),
             ended: VecDeque::new(),
+            ended_sessions: VecDeque::new(),
             outcomes: VecDeque::new(),
             collectors: HashMap::new(),
             collectors_made: 0,

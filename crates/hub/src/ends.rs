@@ -13,6 +13,7 @@ use crate::hub::Output;
 use crate::namespace::AckFor;
 use crate::polling::Reply;
 use crate::reason::{EndReason, WireEnd};
+use crate::session::{EndedSocket, SessionEnd};
 use crate::slots::Key;
 
 impl<D> Core<D> {
@@ -43,8 +44,9 @@ impl<D> Core<D> {
         }
         if let Some(connection) = self.connections.get_mut(socket.connection) {
             connection.sockets.retain(|&other| other != key);
+            let session = connection.summary(self.now);
+            self.ended.push_back(EndedSocket { socket: key, reason, session });
         }
-        self.ended.push_back((key, reason));
     }
 
     /// The application makes a socket leave its namespace; the connection lives on.
@@ -138,6 +140,10 @@ impl<D> Core<D> {
             self.end_socket(socket, reason);
         }
         self.count_end(reason);
+        if let Some(connection) = self.connections.get(key) {
+            let (session, joined) = (connection.summary(self.now), connection.joined);
+            self.ended_sessions.push_back(SessionEnd { session, reason, joined });
+        }
         self.stats.connections.sub(1);
         self.forget_decisions(key);
         self.forget_deferral(key);

@@ -20,6 +20,7 @@ use crate::instance::Instance;
 use crate::outbox::Outbox;
 use crate::polling::Reply;
 use crate::reason::EndReason;
+use crate::session::EndedSocket;
 use crate::slots::Key;
 use crate::stats::Stats;
 
@@ -147,7 +148,7 @@ impl<A: Application> Hub<A> {
     pub fn receive(&mut self, now: u64, key: Key, input: &mut [u8]) {
         let core = &mut self.core;
         core.now = now;
-        core.stats.bytes_received.add(input.len() as u64);
+        core.received(key, input.len());
         core.cause = Some(key);
         self.read(key, input);
         self.core.cause = None;
@@ -425,13 +426,20 @@ impl<A: Application> Hub<A> {
             self.core.end_found();
             if let Some(outcome) = self.core.outcomes.pop_front() {
                 self.tell_outcome(outcome);
-            } else if let Some((socket, reason)) = self.core.ended.pop_front() {
+            } else if let Some(EndedSocket { socket, reason, session }) =
+                self.core.ended.pop_front()
+            {
                 let sockets = &self.core.namespaces[socket.namespace].sockets;
                 let connection = sockets.get(socket.key).map(|socket| socket.connection);
-                self.tell(connection, Happening::Disconnected { socket, reason });
+                self.tell(connection, Happening::Disconnected { socket, reason, session });
                 self.core.namespaces[socket.namespace].sockets.remove(socket.key);
                 if let Some(gone) = self.core.instance.namespaces().leave(socket.namespace) {
                     self.core.cluster.0.serve(gone.name(), Serving::Ends);
+                }
+            } else if let Some(end) = self.core.ended_sessions.pop_front() {
+                let Self { core, application } = self;
+                if catch_unwind(AssertUnwindSafe(|| application.session_ended(&end))).is_err() {
+                    core.stats.panics.add(1);
                 }
             } else {
                 return;

@@ -40,6 +40,7 @@ mod reason;
 mod receive;
 mod registry;
 mod room;
+mod session;
 mod slots;
 pub mod stats;
 
@@ -61,8 +62,9 @@ pub use limits::{ClusterLimits, Limits, Relation};
 pub use memory::MemoryBudget;
 pub use outbox::Outbox;
 pub use polling::{Body, Reply, Request};
-pub use reason::{End, EndReason, WireEnd};
+pub use reason::{Closer, End, EndReason, WireEnd};
 pub use room::{Audience, RESERVED_PREFIX, Room};
+pub use session::{SessionEnd, SessionSummary};
 pub use slots::Key;
 pub use stats::Stats;
 

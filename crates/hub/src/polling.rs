@@ -160,7 +160,7 @@ impl<A: Application> Hub<A> {
     }
 
     fn post_body(&mut self, key: Key, number: u64, body: &[u8]) {
-        self.core().stats.bytes_received.add(body.len() as u64);
+        self.core().received(key, body.len());
         self.core().cause = Some(key);
         let read = self.read_payload(key, &String::from_utf8_lossy(body));
         self.core().cause = None;
@@ -351,6 +351,7 @@ impl<D> Core<D> {
         self.stats.bytes_sent.add(bytes as u64);
         let now = self.now;
         let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.sent_bytes += bytes as u64;
         connection.blocked = true;
         connection.progress = now;
         let mut outbox = std::mem::take(&mut connection.outbox);

@@ -51,6 +51,29 @@ pub enum WireEnd {
     Abort,
 }
 
+/// Who closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closer {
+    /// The client left, or its TCP connection ended in order.
+    Client,
+    /// We did: the application, a limit, or what the peer said was not allowed.
+    Server,
+    /// Nobody: the peer was not heard any more.
+    Network,
+}
+
+impl Closer {
+    /// A word for records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Network => "network",
+        }
+    }
+}
+
 /// One row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct End {
@@ -132,6 +155,28 @@ impl EndReason {
             Self::SlowConsumer => row("slow consumer", Abort, true, "slow_consumer"),
             Self::MemoryBudget => row("memory budget", Abort, true, "memory_budget"),
             Self::HandlerPanic => row("forced server close", Close(Some(1011)), true, "panic"),
+        }
+    }
+
+    /// Whose doing it was.
+    #[must_use]
+    pub const fn closer(self) -> Closer {
+        match self {
+            Self::ClientNamespaceDisconnect | Self::TransportClose => Closer::Client,
+            Self::TransportError | Self::PingTimeout => Closer::Network,
+            Self::ServerNamespaceDisconnect
+            | Self::ForcedServerClose
+            | Self::ServerShuttingDown
+            | Self::ParseError
+            | Self::ProtocolError
+            | Self::WebSocketProtocol
+            | Self::InvalidUtf8
+            | Self::PayloadTooLarge
+            | Self::ConnectTimeout
+            | Self::AttachmentsTimeout
+            | Self::SlowConsumer
+            | Self::MemoryBudget
+            | Self::HandlerPanic => Closer::Server,
         }
     }
 

@@ -53,7 +53,7 @@ impl Application for Chat {
                     tell(cx, socket, "said", &text);
                 }
             }
-            Happening::Disconnected { socket, reason } => {
+            Happening::Disconnected { socket, reason, .. } => {
                 tell(cx, socket, "left", reason.end().reason);
             }
             _ => {}

@@ -3,4 +3,5 @@
 
 mod doors;
 mod events;
+mod facts;
 mod world;

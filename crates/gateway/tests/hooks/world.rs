@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use relay_gateway::{Background, Gateway, GatewayStats, Hooks, Outcome, Rules, TypeNames, Work};
+use relay_gateway::{
+    Background, Fact, Gateway, GatewayStats, Hooks, Observer, Outcome, Part, Rules, TypeNames, Work,
+};
 use relay_hub::{Alone, Field, Handshake, Head, Hub, Instance, Key, Limits, Output, Ticket};
 use relay_websocket::{Decoder, Event, Opcode, Role, write_masked_frame};
 
@@ -47,6 +49,32 @@ impl Bench {
     }
 }
 
+/// Writes facts down, a line each.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Vec<String>>);
+
+impl Observer for Notes {
+    fn observe(&self, fact: &Fact<'_>) {
+        let mut line = fact.name().to_owned();
+        fact.parts(&mut |key, part| {
+            line += &match part {
+                // Ids are random.
+                Part::Text(text) if key == "socketId" => format!(" {key}:{}", text.len()),
+                Part::Text(text) => format!(" {key}={}", String::from_utf8_lossy(&text)),
+                Part::Word(word) => format!(" {key}={word}"),
+                Part::Number(number) => format!(" {key}={number}"),
+            };
+        });
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Notes {
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 struct Peer {
     key: Key,
     decoder: Decoder,
@@ -73,11 +101,17 @@ impl World {
     }
 
     pub(crate) fn with(hooks: Hooks, limits: Limits) -> Self {
+        Self::observed(hooks, limits, Arc::default())
+    }
+
+    /// A world whose facts are written down.
+    pub(crate) fn observed(hooks: Hooks, limits: Limits, notes: Arc<Notes>) -> Self {
         let stats = GatewayStats::new(&TypeNames::new(10, 20));
         let background = Arc::new(Bench::default());
         let thoughts_max = limits.decisions_max;
         let rules = Rules { namespace: NAMESPACE.into(), hooks, thoughts_max, ..Rules::default() };
         let gateway = Gateway::new(stats.clone()).with_rules(Arc::new(rules), background.clone());
+        let gateway = gateway.observed_by(notes);
         let instance = Instance::new(limits, &["/", NAMESPACE], 1, 0);
         let hub = Hub::new(instance.clone(), 0, [7; 32], gateway, Box::new(Alone));
         Self { now: 1_000, hub, stats, background, instance, peers: Vec::new() }

@@ -64,6 +64,7 @@ impl<A: Application> Hub<A> {
         let rooms: usize = core.namespaces.iter().map(|namespace| namespace.rooms.len()).sum();
         assert_eq!((core.rooms, core.stats.rooms.get()), (rooms, rooms as u64), "gauge: rooms");
         assert!(core.ended.is_empty() && core.outcomes.is_empty(), "something was not told");
+        assert!(core.ended_sessions.is_empty(), "an end was not told");
         assert!(core.overflowed.is_empty(), "a slow consumer was not ended");
         let changes = core.pending.iter().filter(|pending| pending.changes_rooms()).count();
         assert_eq!(core.changes_pending, changes, "entries that change rooms");

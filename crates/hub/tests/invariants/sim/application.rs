@@ -342,7 +342,7 @@ impl Application for TestApplication {
                 self.note(Fact::Outcome { token, outcome });
                 assert_ne!(self.panics_at, Some(token), "as the client wished");
             }
-            Happening::Disconnected { socket, reason } => {
+            Happening::Disconnected { socket, reason, .. } => {
                 assert_eq!(cx.rooms(socket).count(), 0, "it is in no room any more");
                 let gone = cx.emit(socket, b"[\"gone\"]", &[] as &[Bytes], false);
                 assert_eq!(gone, Err(EmitError::Gone), "nothing reaches it");
