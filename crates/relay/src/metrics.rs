@@ -46,6 +46,8 @@ enum Value {
 /// How many values fell below each upper end, but not below the one before it.
 struct Histogram {
     buckets: Vec<(f64, u64)>,
+    /// All values, those beyond the last end too.
+    count: u64,
     sum: f64,
 }
 
@@ -105,7 +107,7 @@ fn histogram(it: Histogram) -> Metric {
     let buckets = it.buckets.into_iter().map(bucket).collect();
     let mut histogram = prometheus::proto::Histogram::default();
     histogram.set_bucket(buckets);
-    histogram.set_sample_count(counted);
+    histogram.set_sample_count(it.count);
     histogram.set_sample_sum(it.sum);
     let mut metric = Metric::default();
     metric.set_histogram(histogram);
@@ -208,6 +210,19 @@ mod tests {
         ] {
             assert!(text.contains(lines), "{lines} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_histogram_adds_up_to_everything_there_is() {
+        let buckets = vec![(0.5, 2), (1.0, 1)];
+        let metric = super::histogram(super::Histogram { buckets, count: 7, sum: 9.5 });
+        let histogram = metric.get_histogram();
+        let counts: Vec<_> = histogram
+            .get_bucket()
+            .iter()
+            .map(prometheus::proto::Bucket::cumulative_count)
+            .collect();
+        assert_eq!((counts, histogram.get_sample_count()), (vec![2, 3], 7));
     }
 
     #[test]

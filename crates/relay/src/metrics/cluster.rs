@@ -134,9 +134,10 @@ fn garbage(sources: &Sources) -> Vec<Series> {
 fn latency(sources: &Sources) -> Option<Histogram> {
     let latency = &sources.cluster.as_ref()?.link_stats().latency;
     let seconds = |us: u64| us as f64 / 1e6;
-    let ends = LATENCY_BUCKETS.into_iter().map(seconds).chain([f64::INFINITY]);
+    let counts = latency.counts();
     Some(Histogram {
-        buckets: ends.zip(latency.counts()).collect(),
+        buckets: LATENCY_BUCKETS.into_iter().map(seconds).zip(counts).collect(),
+        count: counts.iter().sum(),
         sum: seconds(latency.sum_us()),
     })
 }
