@@ -6,6 +6,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 use super::address::{Address, Place};
 
@@ -25,7 +26,9 @@ pub(super) async fn dial(address: &Address) -> io::Result<Box<dyn Duplex>> {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             stream.set_nodelay(true)?;
             SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-            Ok(Box::new(stream))
+            let Some((name, config)) = &address.tls else { return Ok(Box::new(stream)) };
+            let connector = TlsConnector::from(config.clone());
+            Ok(Box::new(connector.connect(name.clone(), stream).await?))
         }
         Place::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
     }

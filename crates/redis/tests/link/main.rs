@@ -3,4 +3,5 @@
 mod faults;
 mod peer;
 mod server;
+mod tls;
 mod works;

@@ -76,8 +76,21 @@ impl Peer {
         Self::with(url, name, (settings(), QUEUE_BYTES_MAX), Semaphore::MAX_PERMITS)
     }
 
+    pub(crate) fn at(address: Address, name: &str) -> Self {
+        Self::to(address, name, (settings(), QUEUE_BYTES_MAX), Semaphore::MAX_PERMITS)
+    }
+
     pub(crate) fn with(
         url: &str,
+        name: &str,
+        settings: (LinkSettings, usize),
+        permits: usize,
+    ) -> Self {
+        Self::to(Address::parse(url).expect("a URL"), name, settings, permits)
+    }
+
+    fn to(
+        address: Address,
         name: &str,
         (settings, queue_bytes_max): (LinkSettings, usize),
         permits: usize,
@@ -85,7 +98,6 @@ impl Peer {
         let (heard, heard_out) = mpsc::unbounded_channel();
         let permits = Arc::new(Semaphore::new(permits));
         let keeper = Keeper { heard, permits: permits.clone() };
-        let address = Address::parse(url).expect("a URL");
         let seed = name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
         let link = Link::new(queue_bytes_max);
         let probe = format!("probe-{name}");

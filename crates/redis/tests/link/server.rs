@@ -15,8 +15,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A Redis server, running or not.
 pub(crate) struct Redis {
     pub(crate) port: u16,
-    folder: PathBuf,
-    options: Vec<String>,
+    /// Where it speaks TLS, if it does.
+    pub(crate) tls_port: u16,
+    pub(crate) folder: PathBuf,
+    pub(crate) options: Vec<String>,
     process: Option<Child>,
 }
 
@@ -38,7 +40,7 @@ impl Redis {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let options = options.iter().map(|it| (*it).to_owned()).collect();
-        Self { port, folder, options, process: None }
+        Self { port, tls_port: 0, folder, options, process: None }
     }
 
     /// Starts it, and waits until it answers.

@@ -14,6 +14,7 @@
 
 mod kind;
 mod print;
+mod redis;
 mod reference;
 mod relations;
 mod sources;
@@ -30,14 +31,14 @@ use std::time::Duration;
 
 use relay_hub::Limits;
 use relay_redis::classic::DEFAULT_PREFIX;
-use relay_redis::cluster::{Permission, Permissions};
-use relay_redis::link::{Address, AddressInvalid};
+use relay_redis::cluster::Permission;
 use relay_server::{Cors, Drain, TrustedProxies};
 
 use crate::memory::Budget;
 
 use sources::Given;
 
+pub use self::redis::Redis;
 pub use reference::{help, reference};
 pub use sources::{Command, CommandLine};
 pub use table::Setting;
@@ -89,6 +90,7 @@ pub(crate) struct Values {
     cors_methods: String,
     cors_credentials: bool,
     redis_url: String,
+    redis_ca_file: String,
     redis_prefix: String,
     redis_peers_may: String,
     drain: Drain,
@@ -112,6 +114,7 @@ impl Values {
             cors_methods: "GET,POST".to_owned(),
             cors_credentials: false,
             redis_url: String::new(),
+            redis_ca_file: String::new(),
             redis_prefix: DEFAULT_PREFIX.to_owned(),
             redis_peers_may: Permission::ALL.map(Permission::name).join(","),
             drain: DRAIN,
@@ -152,10 +155,10 @@ impl Settings {
         let values = Values::default_on(machine);
         // The defaults agree with each other: a test says so.
         let cors = relations::cors(&values).unwrap_or_default();
-        Self::new(&values, cors)
+        Self::new(&values, cors, None)
     }
 
-    fn new(values: &Values, cors: Option<Cors>) -> Self {
+    fn new(values: &Values, cors: Option<Cors>, authorities: Option<&[u8]>) -> Self {
         Self {
             port: values.port,
             host: values.host,
@@ -165,42 +168,10 @@ impl Settings {
             // Whatever was wrong in it was refused as it was read.
             trusted_proxies: TrustedProxies::parse(&values.trusted_proxies).unwrap_or_default(),
             cors,
-            redis: Redis::of(values),
+            redis: Redis::of(values, authorities),
             drain: values.drain,
             limits: values.limits.clone(),
         }
-    }
-}
-
-/// Where the other instances are, and what they may do.
-#[derive(Clone, Debug)]
-pub struct Redis {
-    /// Where Redis is.
-    pub address: Address,
-    /// What the names of all channels begin with.
-    pub prefix: String,
-    /// What other instances may ask this one to do.
-    pub permissions: Permissions,
-}
-
-impl Redis {
-    /// A cluster with what the Node adapter has by default: its prefix, and everything is allowed
-    /// that Node servers ask of each other.
-    ///
-    /// # Errors
-    /// In words what is accepted: `redis://[user][:password@]host[:port][/database]`.
-    pub fn at(url: &str) -> Result<Self, AddressInvalid> {
-        let address = Address::parse(url)?;
-        Ok(Self { address, prefix: DEFAULT_PREFIX.to_owned(), permissions: Permissions::ALL })
-    }
-
-    /// `None` if no address is set. One that is wrong was refused before.
-    fn of(values: &Values) -> Option<Self> {
-        let address = Address::parse(&values.redis_url).ok()?;
-        let words = values.redis_peers_may.split(',').map(str::trim);
-        let named = words.filter_map(|it| Permission::ALL.into_iter().find(|p| p.name() == it));
-        let permissions = named.fold(Permissions::NONE, Permissions::with);
-        Some(Self { address, prefix: values.redis_prefix.clone(), permissions })
     }
 }
 
@@ -252,11 +223,16 @@ impl Loaded {
         let known = |setting: &'static Setting| relations::named(setting, &values, &sources);
         wrong.extend(relations::broken(&values, &failed, known));
         let cors = relations::cors(&values).unwrap_or_default();
+        let authorities = redis::authorities(&values, &read).unwrap_or_else(|accepted| {
+            let given = sources.get("REDIS_CA_FILE");
+            wrong.extend(given.map(|it| it.refused(accepted)));
+            None
+        });
         wrong.sort_by_cached_key(ToString::to_string);
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let settings = Settings::new(&values, cors);
+        let settings = Settings::new(&values, cors, authorities.as_deref());
         Ok(Self { settings, machine, values, sources })
     }
 

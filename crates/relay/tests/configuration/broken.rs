@@ -191,11 +191,9 @@ fn unknown_names() {
 #[test]
 fn an_address_of_redis_shows_no_password() {
     environment(
-        &[("REDIS_URL", "rediss://ana:secret@redis:6379")],
-        &[
-            "REDIS_URL=rediss://***@redis:6379 (environment): a URL without TLS, which is not there \
-           yet is accepted",
-        ],
+        &[("REDIS_URL", "rediss://ana:secret@redis:port")],
+        &["REDIS_URL=rediss://***@redis:port (environment): \
+           redis[s]://[user][:password@]host[:port][/database] is accepted"],
     );
     environment(
         &[("REDIS_URL", "redis:6379"), ("REDIS_PEERS_MAY", "join,everything")],
@@ -203,9 +201,23 @@ fn an_address_of_redis_shows_no_password() {
             "REDIS_PEERS_MAY=join,everything (environment): everything is nothing that may be \
              allowed",
             "REDIS_URL=redis:6379 (environment): \
-             redis://[user][:password@]host[:port][/database] is accepted",
+             redis[s]://[user][:password@]host[:port][/database] is accepted",
         ],
     );
+}
+
+#[test]
+fn authorities_that_cannot_be_read_are_refused() {
+    let missing = [("REDIS_URL", "rediss://redis"), ("REDIS_CA_FILE", "missing.pem")];
+    let wrong = Written { environment: &missing, ..Written::default() }.read();
+    let wrong: Vec<_> = wrong.err().into_iter().flatten().map(|it| it.to_string()).collect();
+    let expected = "REDIS_CA_FILE=missing.pem (environment): a file that can be read is accepted: ";
+    assert!(matches!(&wrong[..], [one] if one.starts_with(expected)), "{wrong:?}");
+    let empty = [("REDIS_CA_FILE", "relay.toml")];
+    let files = [("relay.toml", "")];
+    let wrong = Written { environment: &empty, files: &files, ..Written::default() }.read();
+    let wrong: Vec<_> = wrong.err().into_iter().flatten().map(|it| it.to_string()).collect();
+    assert_eq!(wrong, ["REDIS_CA_FILE=relay.toml (environment): certificates in PEM are accepted"]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub(super) const REDIS: Group = Group {
             "redis.url",
             Kind::Text {
                 place: place!(redis_url),
-                what: "a URL such as redis://user:password@host:6379/0",
+                what: "a URL such as redis://user:password@host:6379/0, or rediss:// for TLS",
                 wrong: wrong_url,
             },
             "Where Redis is. All instances on it with the same prefix are one cluster, and so are \
@@ -55,6 +55,17 @@ pub(super) const REDIS: Group = Group {
         )
         .by_default("none: this instance is alone")
         .secret(Secrecy::Url),
+        Setting::new(
+            "REDIS_CA_FILE",
+            "redis.ca_file",
+            Kind::Text {
+                place: place!(redis_ca_file),
+                what: "the name of a file with certificates in PEM",
+                wrong: nothing,
+            },
+            "With `rediss://` the authorities that are trusted.",
+        )
+        .by_default("those that the machine trusts"),
         Setting::new(
             "REDIS_PREFIX",
             "redis.prefix",
