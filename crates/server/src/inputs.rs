@@ -10,6 +10,9 @@ use crate::http::close_politely;
 use crate::mailbox::Input;
 use crate::shard::Shard;
 
+/// Sockets, HTTP connections, other instances, calls.
+const SOURCES: usize = 4;
+
 /// Requests on their way through a shard.
 #[derive(Default)]
 pub(crate) struct Requests {
@@ -28,10 +31,22 @@ impl Requests {
 }
 
 impl<A: Application> Shard<A> {
-    /// Carries out inputs while the order has room for what they may cause.
+    /// Carries out inputs while the order has room for what they may cause. Where they come from has
+    /// the first turn in turn: when there is little room, nobody starves the others.
     pub(crate) fn take_inputs(&mut self, hub: &mut Hub<A>, now: u64) {
-        let mailbox = &self.shared.mailboxes[self.index];
-        mailbox.take_inputs(&mut self.requests.waiting);
+        self.shared.mailboxes[self.index].take_inputs(&mut self.requests.waiting);
+        self.first_source = (self.first_source + 1) % SOURCES;
+        for source in 0..SOURCES {
+            match (self.first_source + source) % SOURCES {
+                0 => self.take_requests(hub, now),
+                1 => self.take_remotes(hub, now),
+                2 => self.take_calls(hub, now),
+                _ => self.read_some(hub, now),
+            }
+        }
+    }
+
+    fn take_requests(&mut self, hub: &mut Hub<A>, now: u64) {
         for _ in 0..self.requests.waiting.len().min(self.shared.limits().reads_per_pass) {
             if !hub.may_read() {
                 return;
@@ -40,14 +55,20 @@ impl<A: Application> Shard<A> {
             self.take_input(hub, now, input);
             self.carry_out(hub);
         }
+    }
+
+    fn take_remotes(&mut self, hub: &mut Hub<A>, now: u64) {
         for _ in 0..self.shared.limits().reads_per_pass {
             if !hub.may_read() {
                 return;
             }
-            let Some(remote) = self.shared.inboxes[self.index].take() else { break };
+            let Some(remote) = self.shared.inboxes[self.index].take() else { return };
             hub.remote(now, remote);
             self.carry_out(hub);
         }
+    }
+
+    fn take_calls(&mut self, hub: &mut Hub<A>, now: u64) {
         for _ in 0..self.shared.limits().reads_per_pass {
             if !hub.may_read() {
                 return;

@@ -75,6 +75,8 @@ pub(crate) struct Shard<A: Application> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
     pub(crate) requests: Requests,
+    /// The source of inputs whose turn was first in the last pass.
+    pub(crate) first_source: usize,
     pub(crate) calls: Arc<[Calls<A>]>,
     /// Connections when the server began to close them.
     draining_from: Option<usize>,
@@ -143,6 +145,7 @@ fn try_run<A: Application + 'static>(
         let shard = Shard {
             index,
             requests: Requests::default(),
+            first_source: 0,
             calls,
             draining_from: None,
             finished: false,
@@ -296,10 +299,9 @@ impl<A: Application> Shard<A> {
             self.late_until = now + STALL_GRACE_MS;
         }
         hub.catch_up(now);
-        self.take_inputs(hub, now);
         self.poll_sockets(hub)?;
         self.take_upgraded(hub, now);
-        self.read_some(hub, now);
+        self.take_inputs(hub, now);
         // Whatever the kernel holds was asked for above: only then deadlines are judged.
         let (peers, late) = (&self.peers, self.is_late(now));
         hub.handle_deadlines(now, |key| {
@@ -383,7 +385,7 @@ impl<A: Application> Shard<A> {
     }
 
     /// Reads each waiting connection once, in turn, while the order has room for what they say.
-    fn read_some(&mut self, hub: &mut Hub<A>, now: u64) {
+    pub(crate) fn read_some(&mut self, hub: &mut Hub<A>, now: u64) {
         for _ in 0..self.to_read.len().min(self.shared.limits().reads_per_pass) {
             if !hub.may_read() {
                 return;

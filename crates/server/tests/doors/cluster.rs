@@ -1,9 +1,11 @@
 //! Two running servers that are each other's cluster: what one publishes comes to the other's
 //! sockets through its inboxes, and holds back whoever brings too much.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use relay_server::hub::{
     Asker, Audience, Broadcast, Cluster, Limits, Others, Packet, Publication, Question, Remote,
@@ -104,6 +106,54 @@ fn what_one_server_publishes_all_sockets_of_the_other_hear_in_order() {
         here.finish();
         there.finish();
     });
+}
+
+/// The order has room for one entry at a time, and other instances always have the next: what a
+/// client says is read all the same.
+#[test]
+fn clients_are_read_while_other_instances_flood() {
+    let limits = Limits {
+        payload_bytes_max: 1_000,
+        message_bytes_max: 2_000,
+        read_bytes: 1_000,
+        order_bytes_per_shard: 3_000,
+        fan_out_few: 0,
+        fan_out_slice: 1,
+        ..Limits::default()
+    };
+    let (there, _sent) = start(&limits, 1);
+    let mut client = Client::open(there.address);
+    client.join();
+    let mut others: Vec<_> = (0..4).map(|_| Client::open(there.address)).collect();
+    for other in &mut others {
+        other.join();
+    }
+    let remotes = there.server.remotes();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = is_over.clone();
+    let flood = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        while !over.load(Ordering::SeqCst) {
+            let all = Broadcast::new(Packet::new(b"[\"flood\"]", &[]), Audience::all());
+            let publication = Publication::Broadcast(all);
+            let remote = Remote::Publication { namespace: "/".into(), publication };
+            runtime.block_on(remotes.send(0, remote));
+        }
+    });
+    assert_eq!(client.next().as_deref(), Some("42[\"flood\"]"));
+    client.send("42[\"heard\"]");
+    let until = Instant::now() + PATIENCE;
+    let heard = loop {
+        match client.next() {
+            Some(flood) if flood == "42[\"flood\"]" && Instant::now() < until => {}
+            other => break other,
+        }
+    };
+    is_over.store(true, Ordering::SeqCst);
+    assert_eq!(heard.as_deref(), Some("42[\"heard\"]"));
+    drop((client, others));
+    flood.join().expect("it was over");
+    there.finish();
 }
 
 #[test]
