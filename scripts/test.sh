@@ -201,6 +201,15 @@ node_suite() {
     count "$name" "$(sum "$last" "$out")" "$(sum "$bad" "$out")" "$code"
 }
 
+documents_suite() {
+    local python=python3
+    if ! install_python; then
+        count "documents" 0 1 1
+        return
+    fi
+    PYTHON=$python node_suite "documents" tests/docs node run.mjs
+}
+
 # The README asks for no JDK: without one this suite is left out, and says so.
 java_suite() {
     local name="Java client" out=$log/java code
@@ -230,6 +239,7 @@ if check "cargo build" cargo build --locked -p relay --bins --examples; then
     javascript_suite
     python_suite
     java_suite
+    documents_suite
     example=$(cd "$target/debug/examples" && pwd)/conformance
     # The machine may be slow: three times the time that the protocols' own suites have.
     export CONFORMANCE_PACE=3
