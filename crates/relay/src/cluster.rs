@@ -62,6 +62,7 @@ impl Prepared {
             permissions,
             link: LinkSettings {
                 batch_bytes_max: limits.cluster.batch_bytes_max,
+                batch_interval: limits.cluster.batch_interval,
                 inbound_bytes_max: limits.cluster.read_bytes_max,
                 connect_timeout: limits.cluster.connect_timeout,
                 response_timeout: limits.cluster.response_timeout,

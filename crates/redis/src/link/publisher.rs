@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::Address;
 use super::backoff::Backoff;
@@ -135,7 +135,13 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
 
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), Failure> {
         let response_timeout = self.settings.response_timeout;
+        // Whoever comes first after a while does not wait.
+        let mut next_at = tokio::time::Instant::now();
         loop {
+            if !self.shared.queue.is_empty() && *self.phase.borrow() != Phase::Closing {
+                sleep_until(next_at).await;
+            }
+            next_at = tokio::time::Instant::now() + self.settings.batch_interval;
             let batch = self.shared.queue.take(self.settings.batch_bytes_max);
             if !batch.is_empty() {
                 self.send(connection, batch).await?;

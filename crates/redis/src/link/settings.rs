@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct LinkSettings {
     /// Bytes that go to Redis in one pipeline, at least one message.
     pub batch_bytes_max: usize,
+    /// Pipelines begin no closer to each other than this; a message that comes after a longer
+    /// silence goes at once.
+    pub batch_interval: Duration,
     /// Bytes that are read from Redis ahead of the listener.
     pub inbound_bytes_max: usize,
     /// Time for a connection: TCP, TLS, authentication.

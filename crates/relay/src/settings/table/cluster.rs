@@ -92,6 +92,9 @@ pub(super) const CLUSTER: Group = Group {
             "What may wait to be published; what comes last is dropped and counted."),
         cluster!(bytes batch_bytes_max, "RELAY_CLUSTER_BATCH_BYTES_MAX", 1..=G,
             "What goes to Redis at a time."),
+        cluster!(time batch_interval, "RELAY_CLUSTER_BATCH_INTERVAL", Duration::ZERO..=BATCH_MAX,
+            "Time that messages in quick succession wait for each other on their way to Redis; one \
+             after a longer silence goes at once."),
         cluster!(bytes read_bytes_max, "RELAY_CLUSTER_READ_BYTES_MAX", K..=8 * G,
             "What is read from Redis ahead of the shards."),
         cluster!(bytes message_bytes_max, "RELAY_CLUSTER_MESSAGE_BYTES_MAX", K..=8 * G,
@@ -114,6 +117,9 @@ pub(super) const CLUSTER: Group = Group {
             "The longest such pause."),
     ],
 };
+
+/// Clients would feel more.
+const BATCH_MAX: Duration = Duration::from_secs(1);
 
 /// A look at the connection twice within it must cost nothing.
 const TICK_MIN: Duration = Duration::from_millis(10);
