@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Looks for the servers that the tests start for themselves: Redis. What is missing is installed where
-# that is possible without asking (Debian, as root); else it says what to install, and fails.
+# Looks for the servers that the tests and scripts/cluster.sh start for themselves: Redis and HAProxy.
+# What is missing is installed where that is possible without asking (Debian, as root); else it says
+# what to install, and fails.
 
 set -euo pipefail
 
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
+command -v haproxy >/dev/null || missing+=(haproxy)
 ((${#missing[@]} == 0)) && exit 0
 
 if [[ $EUID -eq 0 ]] && command -v apt-get >/dev/null; then

@@ -135,6 +135,11 @@ interop_suite() {
     tap_suite "interop" tests/interop cells.test.mjs
 }
 
+# Four gateways behind the real HAProxy, on a real Redis.
+cluster_suite() {
+    tap_suite "cluster" tests/cluster '*.test.mjs'
+}
+
 # Leaves the interpreter with the packages in `python`, and PYTHONPATH if they lie beside it.
 install_python() {
     local requirements=$root/tests/e2e/python/requirements.txt
@@ -240,6 +245,7 @@ if check "cargo build" cargo build --locked -p relay --bins --examples; then
     python_suite
     java_suite
     documents_suite
+    cluster_suite
     example=$(cd "$target/debug/examples" && pwd)/conformance
     # The machine may be slow: three times the time that the protocols' own suites have.
     export CONFORMANCE_PACE=3

@@ -25,7 +25,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const DOCUMENTS = ['README.md', 'README.es.md', 'docs/getting-started.md'];
 
 /** Commands that were done before, or are not for here. */
-const DONE = [/^npm install /, /^pip install /, /^scripts\/test\.sh$/];
+const DONE = [/^npm install /, /^pip install /, /^scripts\/test\.sh$/, /^scripts\/cluster\.sh start$/];
 const GATEWAY = /(cargo run --release( --)?|\brelay)(?= |$)/;
 const GATEWAY_ALONE = /(cargo run --release|\brelay)$/;
 const START_MS = 60_000;

@@ -1,0 +1,140 @@
+// HAProxy itself: what it says to the servers behind it, and servers of Node behind it.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+
+import { Server } from 'socket.io';
+
+import { eventually } from '../e2e/js/lib/wait.mjs';
+import { WAYS, clients, closeClients } from './lib/client.mjs';
+import { freePorts } from './lib/cluster.mjs';
+
+const configuration = join(import.meta.dirname, '../../deploy/haproxy/haproxy.cfg');
+
+/** HAProxy in front of servers of the test's own. */
+class Proxy {
+  /** Starts it with the configuration as `change` makes it; `servers` have no port yet. */
+  static async start(servers, change = (text) => text) {
+    const proxy = new Proxy();
+    proxy.servers = servers;
+    proxy.dir = mkdtempSync(join(tmpdir(), 'relay-proxy-'));
+    const env = { PATH: process.env.PATH, ADMIN_SOCKET: `unix@${join(proxy.dir, 'admin.sock')}` };
+    for (const [i, server] of servers.entries()) {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      env[`UPSTREAM_${i + 1}`] = `127.0.0.1:${server.address().port}`;
+    }
+    const port = await freePorts(1);
+    env.FRONT_BIND = `127.0.0.1:${port}`;
+    const file = join(proxy.dir, 'haproxy.cfg');
+    writeFileSync(file, change(readFileSync(configuration, 'utf8')));
+    proxy.child = spawn('haproxy', ['-W', '-f', file], { env, stdio: 'ignore' });
+    proxy.url = `http://127.0.0.1:${port}`;
+    const answers = () => fetch(`${proxy.url}/health`).then((it) => it.ok, () => false);
+    await eventually('HAProxy', answers, 60_000);
+    return proxy;
+  }
+
+  async stop() {
+    this.child.kill('SIGTERM');
+    if (this.child.exitCode === null) await once(this.child, 'close');
+    for (const server of this.servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+    rmSync(this.dir, { recursive: true });
+  }
+}
+
+describe('what is behind HAProxy sees', () => {
+  let proxy;
+  before(async () => {
+    // They answer with what they were asked.
+    const echo = () =>
+      createServer(async (request, response) => {
+        let body = '';
+        for await (const piece of request) body += piece;
+        const { method, url, headersDistinct } = request;
+        response.end(JSON.stringify({ method, url, headers: headersDistinct, body }));
+      });
+    proxy = await Proxy.start(Array.from({ length: 4 }, echo));
+  });
+  after(() => proxy?.stop());
+
+  /** What an instance was asked; header fields as `[name, value]`, a name more than once too. */
+  async function seen(fields, path = '/socket.io/?EIO=4&transport=polling&sid=x&a=%20b') {
+    const asked = request(proxy.url + path, { method: 'POST', headers: fields.flat() });
+    asked.end('body');
+    const [answer] = await once(asked, 'response');
+    let text = '';
+    for await (const piece of answer.setEncoding('utf8')) text += piece;
+    assert.equal(answer.statusCode, 200, text);
+    return JSON.parse(text);
+  }
+
+  const length = ['Content-Length', '4'];
+
+  test('whose request it is, by the word of the proxy alone', async () => {
+    for (const fields of [
+      [],
+      [['X-Forwarded-For', '6.6.6.6']],
+      [['x-forwarded-for', '6.6.6.6, 7.7.7.7'], ['X-FORWARDED-FOR', '8.8.8.8']],
+      [['X-Forwarded-For', '"><script>'], ['Forwarded', 'for=6.6.6.6']],
+      [['X-Forwarded-Proto', 'https']],
+    ]) {
+      const { headers } = await seen([['Host', 'a'], length, ...fields]);
+      assert.deepEqual(headers['x-forwarded-for'], ['127.0.0.1']);
+      assert.deepEqual(headers['x-forwarded-proto'], ['http']);
+      assert.equal(headers.forwarded, undefined);
+    }
+  });
+
+  test('the request as it was otherwise', async () => {
+    const { method, url, headers, body } = await seen([['Host', 'a.example'], length, ['X-Key', 'k']]);
+    assert.equal(method, 'POST');
+    assert.equal(url, '/socket.io/?EIO=4&transport=polling&sid=x&a=%20b');
+    assert.deepEqual([headers.host, headers['x-key'], body], [['a.example'], ['k'], 'body']);
+  });
+});
+
+describe('servers of Node behind HAProxy', () => {
+  let proxy;
+  const homes = new Map();
+  before(async () => {
+    const node = (_, home) => {
+      const health = (request, response) => response.writeHead(request.url === '/health' ? 200 : 404).end();
+      const server = createServer(health);
+      new Server(server).of('/relay').on('connection', (socket) => {
+        homes.set(socket.id, home);
+        socket.on('relay', (data, ack) => {
+          socket.emit('relay', { ...data, home });
+          ack(true);
+        });
+      });
+      return server;
+    };
+    const change = (text) => text.replace('meth GET uri /ready', 'meth GET uri /health');
+    proxy = await Proxy.start(Array.from({ length: 4 }, node), change);
+  });
+  afterEach(closeClients);
+  after(() => proxy?.stop());
+
+  for (const way of Object.keys(WAYS)) {
+    test(`a session stays on its server (${way})`, async () => {
+      const crowd = await clients(proxy, 8, { ways: [way], reconnection: false });
+      for (let n = 0; n < 10; n++) {
+        await Promise.all(crowd.map((client) => client.say({ n })));
+      }
+      for (const client of crowd) {
+        const home = homes.get(client.socket.id);
+        assert.deepEqual(client.heard, Array.from({ length: 10 }, (_, n) => ({ n, home })));
+        assert.deepEqual(client.ends, []);
+      }
+    });
+  }
+});
