@@ -7,7 +7,7 @@
 // as soon as it is there. A block of sh is commands: `cargo run --release` and `relay` are the gateway
 // under test. A block `text NAME` is the next lines of the last command or page that has NAME in it,
 // `…` stands for anything, and nothing else may be printed. Ports 5000 to 5009 and Redis' 6379 are
-// replaced by free ones.
+// replaced by free ones, and a Redis is started if a document names its port.
 //
 // Last line: `N passed, N failed`; what is counted are blocks.
 
@@ -22,12 +22,13 @@ import { blocks, commands, fileName } from './lib/blocks.mjs';
 import { Command, Page } from './lib/programs.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const DOCUMENTS = ['README.md', 'README.es.md', 'docs/getting-started.md'];
+const DOCUMENTS = ['README.md', 'README.es.md', 'docs/getting-started.md', 'docs/migration.md'];
 
 /** Commands that were done before, or are not for here. */
 const DONE = [/^npm install /, /^pip install /, /^scripts\/test\.sh$/, /^scripts\/cluster\.sh start$/];
 const GATEWAY = /(cargo run --release( --)?|\brelay)(?= |$)/;
 const GATEWAY_ALONE = /(cargo run --release|\brelay)$/;
+const REDIS_PORT = '6379';
 const START_MS = 60_000;
 
 const gateway = process.env.RELAY_BIN && resolve(process.env.RELAY_BIN);
@@ -75,9 +76,24 @@ class Reading {
   /** The text with ports that are free. */
   async withPorts(text) {
     for (const [port] of text.matchAll(/\b(500\d|6379)\b/g)) {
-      if (!this.ports.has(port)) this.ports.set(port, String(await freePort()));
+      if (this.ports.has(port)) continue;
+      this.ports.set(port, String(await freePort()));
+      if (port === REDIS_PORT) await this.startRedis();
     }
     return text.replace(/\b(500\d|6379)\b/g, (port) => this.ports.get(port));
+  }
+
+  async startRedis() {
+    const port = this.ports.get(REDIS_PORT);
+    const options = `--port ${port} --bind 127.0.0.1 --save '' --appendonly no`;
+    const server = await this.start(`exec redis-server ${options}`);
+    const deadline = Date.now() + START_MS;
+    while (!server.lines().some((line) => line.includes('Ready to accept connections'))) {
+      if (server.exitCode() !== undefined || Date.now() > deadline) {
+        throw new Error(`Redis does not serve:\n${server.lines().join('\n')}`);
+      }
+      await pause(50);
+    }
   }
 
   async do(block) {
