@@ -11,9 +11,9 @@
 //
 // Last line: `N passed, N failed`; what is counted are blocks.
 
-import { mkdtemp, readFile, rm, symlink, writeFile, mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,19 +28,27 @@ const DOCUMENTS = ['README.md', 'README.es.md', 'docs/getting-started.md', 'docs
 const DONE = [/^npm install /, /^pip install /, /^scripts\/test\.sh$/, /^scripts\/cluster\.sh start$/];
 const GATEWAY = /(cargo run --release( --)?|\brelay)(?= |$)/;
 const GATEWAY_ALONE = /(cargo run --release|\brelay)$/;
+const PORTS_FROM = 12_000;
+const PORTS = 18_000;
 const REDIS_PORT = '6379';
 const START_MS = 60_000;
 
 const gateway = process.env.RELAY_BIN && resolve(process.env.RELAY_BIN);
 if (!gateway) throw new Error('RELAY_BIN must name the relay binary');
 
+/** Not one of those that the kernel gives to outgoing connections: it may be taken before it is used. */
 async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = PORTS_FROM + Math.floor(Math.random() * PORTS);
+    const server = createServer().listen(port);
+    const free = await new Promise((done) => {
+      server.once('listening', () => done(true)).once('error', () => done(false));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** One document as a reader follows it, in a directory of its own. */
@@ -147,7 +155,7 @@ class Reading {
     await program.expect((await this.withPorts(text)).split('\n'));
   }
 
-  /** What must hold when all was done; only services and listeners run on. */
+  /** What must hold when all was done: nothing has failed, or said more than the document shows. */
   async check() {
     for (const program of this.programs) {
       const code = program.exitCode?.();
