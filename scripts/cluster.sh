@@ -9,6 +9,7 @@
 #   --port 5000                   clients connect here ($CLUSTER_PORT); what follows is behind it:
 #   --relay-ports 5001            the first of the gateways' four ports ($CLUSTER_RELAY_PORTS)
 #   --redis-port 5005             Redis ($CLUSTER_REDIS_PORT)
+#   --peer-port 5006              HAProxy's own, for its reloads ($CLUSTER_PEER_PORT)
 #   --dir target/cluster          pid files, logs, HAProxy's socket ($CLUSTER_DIR)
 #   --relay target/release/relay  the gateway; it is built without this flag ($CLUSTER_RELAY)
 #   --without-redis               gateways that do not know of each other
@@ -130,7 +131,7 @@ start_gateways() {
 
 start_haproxy() {
     ! pid_of haproxy >/dev/null || return 0
-    local i settings=("FRONT_BIND=127.0.0.1:$port")
+    local i settings=("FRONT_BIND=127.0.0.1:$port" "PEER_BIND=127.0.0.1:$peer_port")
     # Within the folder: the path of a socket may have no more than a hundred characters.
     settings+=("ADMIN_SOCKET=unix@admin.sock")
     for i in "${!GATEWAYS[@]}"; do
@@ -215,6 +216,7 @@ relay=${CLUSTER_RELAY:-}
 port=${CLUSTER_PORT:-5000}
 relay_ports=${CLUSTER_RELAY_PORTS:-}
 redis_port=${CLUSTER_REDIS_PORT:-}
+peer_port=${CLUSTER_PEER_PORT:-}
 with_redis=1
 while (($# > 0)); do
     flag=$1
@@ -228,6 +230,7 @@ while (($# > 0)); do
         --port) port=$1 ;;
         --relay-ports) relay_ports=$1 ;;
         --redis-port) redis_port=$1 ;;
+        --peer-port) peer_port=$1 ;;
         --dir) dir=$1 ;;
         --relay) relay=$1 ;;
         *) die "$flag is no flag; see scripts/cluster.sh --help" ;;
@@ -236,6 +239,7 @@ while (($# > 0)); do
 done
 relay_ports=${relay_ports:-$((port + 1))}
 redis_port=${redis_port:-$((port + 5))}
+peer_port=${peer_port:-$((port + 6))}
 mkdir -p "$dir"
 dir=$(realpath "$dir")
 

@@ -1,4 +1,4 @@
-// HAProxy itself: what it says to the servers behind it, and servers of Node behind it.
+// HAProxy itself: what it says to the servers behind it, its reload, and servers of Node behind it.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { Server } from 'socket.io';
 
 import { eventually } from '../e2e/js/lib/wait.mjs';
 import { WAYS, clients, closeClients } from './lib/client.mjs';
-import { freePorts } from './lib/cluster.mjs';
+import { Cluster, freePorts, isRunning } from './lib/cluster.mjs';
 
 const configuration = join(import.meta.dirname, '../../deploy/haproxy/haproxy.cfg');
 
@@ -29,8 +29,9 @@ class Proxy {
       await once(server.listen(0, '127.0.0.1'), 'listening');
       env[`UPSTREAM_${i + 1}`] = `127.0.0.1:${server.address().port}`;
     }
-    const port = await freePorts(1);
+    const port = await freePorts(2);
     env.FRONT_BIND = `127.0.0.1:${port}`;
+    env.PEER_BIND = `127.0.0.1:${port + 1}`;
     const file = join(proxy.dir, 'haproxy.cfg');
     writeFileSync(file, change(readFileSync(configuration, 'utf8')));
     proxy.child = spawn('haproxy', ['-W', '-f', file], { env, stdio: 'ignore' });
@@ -137,4 +138,40 @@ describe('servers of Node behind HAProxy', () => {
       }
     });
   }
+});
+
+describe('a reload of HAProxy', () => {
+  let cluster;
+  before(async () => (cluster = await Cluster.start({ DRAIN_DELAY: '0', DRAIN_WINDOW: '0' })));
+  after(async () => {
+    closeClients();
+    const master = cluster.pid('haproxy');
+    await cluster.stop();
+    assert.equal(isRunning(master), false);
+  });
+
+  // A session that asks in the very moment in which the new process has not been told of it yet would
+  // go astray; polls that wait, and WebSockets, do not ask.
+  test('forgets no session, and ends none', async () => {
+    const crowd = [];
+    for (let reload = 1; reload <= 3; reload++) {
+      crowd.push(...(await clients(cluster, 6, { reconnection: false })));
+      await Promise.all(crowd.map((client) => client.say({ destino: 'yo', reload })));
+      const settled = () => crowd.every(({ way, transport }) => way !== 'upgrade' || transport === 'websocket');
+      await eventually('upgrades', settled, 60_000);
+      const known = (await cluster.learned()).map(({ sid, name }) => sid + name).sort();
+      const pid = await cluster.worker();
+      await eventually('end of the last reload', () => cluster.mayBeReloaded(), 60_000);
+      cluster.signal('haproxy', 'SIGUSR2');
+      await eventually('new worker', async () => (await cluster.worker()) !== pid, 60_000);
+      await eventually('what the old one knows', async () => {
+        const told = (await cluster.learned()).map(({ sid, name }) => sid + name).sort();
+        return JSON.stringify(told) === JSON.stringify(known);
+      }, 60_000);
+      for (let n = 0; n < 10; n++) {
+        await Promise.all(crowd.map((client) => client.say({ destino: 'yo', reload })));
+      }
+    }
+    for (const client of crowd) assert.deepEqual(client.ends, [], client.way);
+  });
 });

@@ -15,8 +15,8 @@ const script = join(import.meta.dirname, '../../../scripts/cluster.sh');
 
 export const GATEWAYS = ['one', 'two', 'three', 'four'];
 
-/** HAProxy, four gateways and Redis. */
-const PORTS = 6;
+/** HAProxy, four gateways, Redis, and HAProxy's peer. */
+const PORTS = 7;
 const PORTS_FROM = 12_000;
 const PORTS_TO = 30_000;
 const START_ATTEMPTS = 5;
@@ -141,6 +141,19 @@ export class Cluster {
     const names = rows.find((row) => row.startsWith('# ')).slice(2).split(' ');
     const row = rows.map((it) => it.split(' ')).find((it) => it[names.indexOf('srv_name')] === name);
     return row[names.indexOf('srv_op_state')] === '2';
+  }
+
+  /** The process of HAProxy that serves; `undefined` while it is being replaced. */
+  async worker() {
+    const info = await this.admin('show info').catch(() => '');
+    return /^Pid: (\d+)$/m.exec(info)?.[1];
+  }
+
+  /** Whether that process would tell its successor what it knows. */
+  async mayBeReloaded() {
+    const [, flags] = /flags=(0x[0-9a-f]+)/.exec(await this.admin('show peers'));
+    // It has heard all that others know, or that there are none.
+    return (Number(flags) & 3) === 3;
   }
 
   /** Sessions that HAProxy has learned. */
