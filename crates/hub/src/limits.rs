@@ -5,10 +5,14 @@
 //! outcome that the peer can see; [`Limits::check`] asserts the relations between them.
 
 mod cluster;
+mod log;
+mod metric;
 
 use std::time::Duration;
 
 pub use cluster::ClusterLimits;
+pub use log::LogLimits;
+pub use metric::MetricLimits;
 
 /// The bounds of one instance. Sizes are bytes, times are [`Duration`]s, counts say what of.
 #[derive(Clone, Debug)]
@@ -165,11 +169,12 @@ pub struct Limits {
     /// Time for the closing handshake before the TCP connection is dropped.
     pub close_timeout: Duration,
 
-    // ---- Metrics -----------------------------------------------------------------------------
-    /// Distinct values of the label `type`; later ones count as `otro`.
-    pub metric_types_max: usize,
-    /// Bytes of a value of the label `type`; longer ones count as `otro`.
-    pub metric_type_bytes_max: usize,
+    // ---- Metrics and logs --------------------------------------------------------------------
+    /// Those of metrics.
+    pub metric: MetricLimits,
+
+    /// Those of logs.
+    pub log: LogLimits,
 }
 
 impl Default for Limits {
@@ -239,8 +244,8 @@ impl Default for Limits {
             reserved_descriptors: 64,
             reserved_http_timeout: Duration::from_secs(2),
             close_timeout: Duration::from_secs(5),
-            metric_types_max: 100,
-            metric_type_bytes_max: 64,
+            metric: MetricLimits::default(),
+            log: LogLimits::default(),
         }
     }
 }

@@ -37,6 +37,7 @@ mod embedding_page {}
 pub mod cluster;
 mod embed;
 pub mod health;
+mod log;
 pub mod memory;
 mod metrics;
 mod process;
@@ -48,12 +49,14 @@ pub use embed::{
     Target,
 };
 pub use http;
+pub use log::{Log, LogFormat, LogLevel};
 pub use relay_gateway::{
     Admission, Authorize, Code, Denial, Destination, Disconnected, Event, EventError, Handshake,
     Identify, Message, Socket, Thought, User, Verdict,
 };
 pub use relay_hub::{
-    Audience, Bytes, EmitError, EndReason, JoinError, Limits, Refusal, Room, SocketId,
+    Audience, Bytes, EmitError, EndReason, JoinError, Limits, LogLimits, MetricLimits, Refusal,
+    Room, SocketId,
 };
 pub use relay_redis::cluster::{Permission, Permissions};
 pub use relay_redis::link::AddressInvalid;

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 
 use listenfd::ListenFd;
-use relay::Builder;
 use relay::health::{self, Url};
 use relay::settings::{self, Command, CommandLine, Loaded};
+use relay::{Builder, Log, LogLevel};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -92,28 +92,19 @@ fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| failed(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(&error))?;
-    let mut builder = Builder::from(loaded.settings);
+    let mut builder = Builder::from(loaded.settings).log(Log::stdout());
     let passed = passed_listener()?;
     let was_passed = passed.is_some();
     if let Some(listener) = passed {
         builder = builder.listener(listener);
     }
     let relay = runtime.block_on(builder.start()).map_err(|error| failed(&error))?;
-    say(&format!(
-        "listening on {} with {} shards, room for {} connections",
-        relay.local_addr(),
-        relay.shards(),
-        relay.connections_max()
-    ));
+    relay.log(LogLevel::Info, "memory", &[("budget", &memory)]);
     if was_passed {
-        say("the listener was passed in: HOST and PORT are not used");
+        let fields = [("ignored", "HOST, PORT"), ("reason", "the listener was passed in")];
+        relay.log(LogLevel::Warn, "settings_ignored", &fields);
     }
-    if let Some(admin) = relay.admin_addr() {
-        say(&format!("health and metrics on {admin}, and not on the public port"));
-    }
-    say(&format!("memory for what clients make it hold: {memory}"));
     let _ = signals.forever().next();
-    say("stopping; a second signal ends at once");
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
             std::process::exit(1);

@@ -180,6 +180,7 @@ mod tests {
             server: Arc::new(ServerStats::default()),
             hubs,
             gateways,
+            journal: None,
             cluster: None,
         }
     }

@@ -13,6 +13,7 @@ use relay_redis::cluster::Classic;
 use relay_redis::link::State;
 use relay_server::{HttpRequest, HttpResponse, ServerStats, Watch};
 
+use crate::log::Journal;
 use crate::metrics;
 use crate::process::Process;
 
@@ -37,6 +38,8 @@ pub(crate) struct Sources {
     pub(crate) hubs: Vec<Arc<Stats>>,
     /// One per shard.
     pub(crate) gateways: Vec<Arc<GatewayStats>>,
+    /// What the instance logs to.
+    pub(crate) journal: Option<Journal>,
     /// The cluster, if it is part of one.
     pub(crate) cluster: Option<Classic>,
 }

@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::Relay;
 use super::start::{self, StartError};
+use crate::log::Log;
 use crate::settings::{Machine, Redis, Settings};
 
 /// A hook that waits for its runtime.
@@ -36,6 +37,7 @@ pub struct Builder {
     pub(super) ready: Option<Ready>,
     pub(super) http: Option<Unbound>,
     pub(super) service: Option<Unbound>,
+    pub(super) log: Option<Log>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -67,6 +69,7 @@ impl From<Settings> for Builder {
             ready: None,
             http: None,
             service: None,
+            log: None,
         }
     }
 }
@@ -152,6 +155,13 @@ impl Builder {
     /// How [`Relay::stop`] ends: at once, but connections are closed over two seconds, without it.
     pub fn drain(mut self, drain: Drain) -> Self {
         self.settings.drain = drain;
+        self
+    }
+
+    /// Logs what happens, without payloads: `docs/logs.md` has every line. Nothing is logged without
+    /// it.
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = Some(log);
         self
     }
 

@@ -6,6 +6,7 @@
 mod answers;
 mod background;
 mod builder;
+mod lines;
 mod relay;
 mod sockets;
 mod start;

@@ -23,15 +23,15 @@ const HOME: usize = 0;
 /// Dropping it stops nothing: an instance runs until [`Relay::stop`], or until the process ends.
 #[derive(Clone)]
 pub struct Relay {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     server: Mutex<Option<(Server, Option<Joined>)>>,
     shards: Handle<Gateway>,
-    sources: Sources,
+    pub(super) sources: Sources,
     rules: Arc<Rules>,
-    drain: Drain,
+    pub(super) drain: Drain,
     address: SocketAddr,
     admin: Option<AdminServer>,
     stopped: watch::Sender<bool>,
@@ -67,11 +67,14 @@ impl Inner {
     fn drain(&self) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((server, cluster)) = server {
+            self.tell_drain();
             server.drain(self.drain);
             // The clients are gone: nothing more will be said.
             if let Some(cluster) = cluster {
                 cluster.leave();
             }
+            // The process may end as soon as it is known to have stopped.
+            self.tell_stop();
             self.me.set(None);
             self.stopped.send_replace(true);
             // Behind the word that it has stopped, so that no question comes in between.

@@ -18,6 +18,7 @@ use super::builder::Unbound;
 use super::relay::Me;
 use super::{Builder, Relay};
 use crate::cluster::{Joined, Prepared};
+use crate::log::{Journal, Log};
 use crate::process::Process;
 use crate::routes::Sources;
 use crate::settings::Settings;
@@ -138,15 +139,34 @@ fn run(
     Ok((server, joined, handle))
 }
 
-pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
+pub(super) fn start(mut builder: Builder) -> Result<Relay, StartError> {
     check(&builder)?;
+    let (settings, log) = (&builder.settings, builder.log.take());
+    let how = (settings.log_format, settings.log_level);
+    let start = |log: Log| log.start(how, &settings.limits, &settings.instance);
+    let journal = log.map(start).transpose()?;
+    let ended = journal.clone();
+    let begun = begin(builder, journal);
+    begun.inspect(Relay::tell_ready).inspect_err(|_| ended.iter().for_each(Journal::finish))
+}
+
+/// A gateway that the log hears of, if there is one that wants to.
+fn observed(gateway: Gateway, journal: Option<&Journal>) -> Gateway {
+    match journal.and_then(Journal::observer) {
+        Some(observer) => gateway.observed_by(observer),
+        None => gateway,
+    }
+}
+
+fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-    let Builder { settings, listener, namespace, metrics, keep, hooks, ready, http, service } =
-        builder;
+    let Builder {
+        settings, listener, namespace, metrics, keep, hooks, ready, http, service, ..
+    } = builder;
     let stats = counters(&settings.limits);
     let listeners = listeners(&settings, listener)?;
     let (limits, shards) = (settings.limits, settings.shards);
-    let types = TypeNames::new(limits.metric_types_max, limits.metric_type_bytes_max);
+    let types = TypeNames::new(limits.metric.types_max, limits.metric.type_bytes_max);
     let gateways: Vec<_> = (0..shards).map(|_| GatewayStats::new(&types)).collect();
     let (thoughts_max, patience) = (limits.decisions_max, limits.decision_timeout);
     let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
@@ -179,11 +199,12 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
     let questions = Questions::default();
     let rules = Rules { namespace: namespace.into(), hooks, thoughts_max, questions };
     let rules = Arc::new(rules);
-    let made = gateways.clone();
+    let (made, observers) = (gateways.clone(), journal.clone());
     let run = run(config, listeners, cluster, |shard, shards| {
         let background =
             Arc::new(Runtime { runtime: runtime.clone(), shards: shards.clone(), patience });
-        Gateway::new(made[shard].clone()).with_rules(rules.clone(), background)
+        let gateway = Gateway::new(made[shard].clone()).with_rules(rules.clone(), background);
+        observed(gateway, observers.as_ref())
     });
     // Nobody waits any longer.
     let (server, joined, handle) = run.inspect_err(|_| drop(sources.set(None)))?;
@@ -197,6 +218,7 @@ pub(super) fn start(builder: Builder) -> Result<Relay, StartError> {
         server: stats,
         hubs: server.hubs().to_vec(),
         gateways,
+        journal,
         cluster: joined.as_ref().map(|it| it.classic().clone()),
     };
     let _ = sources.set(Some(facts.clone()));

@@ -9,10 +9,11 @@ use relay_hub::EndReason;
 
 use super::cluster::CLUSTER;
 use super::{Definition, Series, Value};
+use crate::log::Journal;
 use crate::routes::Sources;
 
 /// In the order in which they are written.
-pub(super) const ALL: [&[Definition]; 5] = [GATEWAY, HUB, SERVER, CLUSTER, PROCESS];
+pub(super) const ALL: [&[Definition]; 6] = [GATEWAY, HUB, SERVER, CLUSTER, LOG, PROCESS];
 
 const GATEWAY: &[Definition] = &[
     gauge(
@@ -270,6 +271,24 @@ const SERVER: &[Definition] = &[
     ),
 ];
 
+const LOG: &[Definition] = &[
+    counter(
+        "relay_log_lines_total",
+        "Lines written to the log.",
+        Value::Instance(|it| it.journal.as_ref().map_or(0, Journal::written)),
+    ),
+    counter(
+        "relay_log_dropped_total",
+        "Lines lost because the log was not read fast enough, or could not be written.",
+        Value::Instance(|it| it.journal.as_ref().map_or(0, Journal::dropped)),
+    ),
+    counter(
+        "relay_log_left_out_total",
+        "Lines that were not written because there are too many of their kind in a second.",
+        Value::Labelled(left_out),
+    ),
+];
+
 const PROCESS: &[Definition] = &[
     counter(
         "process_cpu_seconds_total",
@@ -355,6 +374,15 @@ fn ends(sources: &Sources) -> Vec<Series> {
         value: sources.hubs.iter().map(|it| it.ends[reason.index()].get()).sum::<u64>() as f64,
     };
     EndReason::ALL.into_iter().map(series).collect()
+}
+
+fn left_out(sources: &Sources) -> Vec<Series> {
+    let kinds = sources.journal.iter().flat_map(Journal::left_out);
+    let series = |(kind, count): (&str, u64)| Series {
+        labels: vec![("kind", kind.to_owned())],
+        value: count as f64,
+    };
+    kinds.map(series).collect()
 }
 
 fn handshakes_refused(sources: &Sources) -> Vec<Series> {

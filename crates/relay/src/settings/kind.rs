@@ -65,6 +65,13 @@ pub(crate) enum Kind {
         /// Where it goes.
         place: Place<Option<SocketAddr>>,
     },
+    /// One of a few words.
+    Choice {
+        /// Where its place among the words goes.
+        place: Number,
+        /// In order.
+        words: &'static [&'static str],
+    },
     /// What does it is not there: naming it is an error, never a silent no.
     NotYet {
         /// What is not there.
@@ -135,6 +142,10 @@ impl Kind {
                 let some = Some(text).filter(|it| !it.is_empty());
                 some.map(|it| (place.set)(values, it.to_owned())).is_some()
             }
+            Self::Choice { place, words } => {
+                let chosen = words.iter().position(|word| *word == text);
+                chosen.is_some_and(|it| (place.set)(values, it as u64))
+            }
             Self::NotYet { off, .. } => *off == Some(text),
         };
         if written { Ok(()) } else { Err(vec![self.refusal()]) }
@@ -156,6 +167,7 @@ impl Kind {
                 "an IP address with a port is accepted, such as 127.0.0.1:9090".to_owned()
             }
             Self::Text { what, .. } | Self::List { what, .. } => format!("{what} is accepted"),
+            Self::Choice { .. } => format!("{} is accepted", self.accepted()),
             Self::NotYet { feature, off: None } => {
                 format!("{feature} is not there yet; remove the setting")
             }
@@ -183,6 +195,10 @@ impl Kind {
             Self::Address { .. } => "an IPv4 or IPv6 address".to_owned(),
             Self::Endpoint { .. } => "an IP address with a port".to_owned(),
             Self::Text { what, .. } | Self::List { what, .. } => (*what).to_owned(),
+            Self::Choice { words, .. } => match words.split_last() {
+                Some((last, others)) => format!("{} or {last}", others.join(", ")),
+                None => String::new(),
+            },
             Self::NotYet { off: None, .. } => "nothing".to_owned(),
             Self::NotYet { off: Some(off), .. } => (*off).to_owned(),
         }
@@ -199,6 +215,10 @@ impl Kind {
             Self::Endpoint { place } => (place.get)(values).map(|it| it.to_string()),
             Self::Text { place, .. } | Self::List { place, .. } => {
                 Some((place.get)(values).clone()).filter(|it| !it.is_empty())
+            }
+            Self::Choice { place, words } => {
+                let chosen = usize::try_from((place.get)(values)).ok();
+                chosen.and_then(|it| words.get(it)).map(|word| (*word).to_owned())
             }
             Self::NotYet { .. } => None,
         }

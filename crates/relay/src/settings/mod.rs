@@ -34,6 +34,7 @@ use relay_redis::classic::DEFAULT_PREFIX;
 use relay_redis::cluster::Permission;
 use relay_server::{Cors, Drain, TrustedProxies};
 
+use crate::log::{LogFormat, LogLevel};
 use crate::memory::Budget;
 
 use sources::Given;
@@ -94,6 +95,9 @@ pub(crate) struct Values {
     redis_prefix: String,
     redis_peers_may: String,
     drain: Drain,
+    /// The place of the word.
+    log_format: usize,
+    log_level: usize,
     limits: Limits,
 }
 
@@ -118,6 +122,8 @@ impl Values {
             redis_prefix: DEFAULT_PREFIX.to_owned(),
             redis_peers_may: Permission::ALL.map(Permission::name).join(","),
             drain: DRAIN,
+            log_format: LogFormat::default() as usize,
+            log_level: LogLevel::default() as usize,
             limits,
         }
     }
@@ -144,6 +150,10 @@ pub struct Settings {
     pub redis: Option<Redis>,
     /// How it ends when it is told to.
     pub drain: Drain,
+    /// How the program logs.
+    pub log_format: LogFormat,
+    /// What it logs.
+    pub log_level: LogLevel,
     /// Every bound.
     pub limits: Limits,
 }
@@ -170,6 +180,9 @@ impl Settings {
             cors,
             redis: Redis::of(values, authorities),
             drain: values.drain,
+            // Each word has its place.
+            log_format: LogFormat::ALL.get(values.log_format).copied().unwrap_or_default(),
+            log_level: LogLevel::ALL.get(values.log_level).copied().unwrap_or_default(),
             limits: values.limits.clone(),
         }
     }

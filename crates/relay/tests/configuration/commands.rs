@@ -94,11 +94,11 @@ fn health_asks_the_instance_of_the_configuration() {
     std::fs::write(directory.0.join("relay.toml"), "[server]\nhost = '127.0.0.1'\nport = 0\n")
         .expect("a file");
     let mut command = relay(&directory.0, &["--shards=1"], &[]);
-    let mut running = Running(command.stderr(Stdio::piped()).spawn().expect("the program runs"));
-    let stderr = running.0.stderr.take().expect("a pipe");
-    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    let line = lines.find(|it| it.contains("listening on")).expect("it listens");
-    let address = line.split(' ').find(|it| it.starts_with("127.0.0.1:")).expect("an address");
+    let mut running = Running(command.stdout(Stdio::piped()).spawn().expect("the program runs"));
+    let stdout = running.0.stdout.take().expect("a pipe");
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let line = lines.find(|it| it.contains("\"event\":\"ready\"")).expect("it listens");
+    let address = line.split('"').find(|it| it.starts_with("127.0.0.1:")).expect("an address");
     let port = address.rsplit_once(':').map_or("", |(_, port)| port);
 
     let ask = |words: &[&str]| {

@@ -90,7 +90,7 @@ fn values_arrive_where_they_belong() {
     assert_eq!(limits.ping_interval, Duration::from_millis(2_500));
     assert_eq!(limits.outbox_bytes_max, 16 << 20);
     assert_eq!(limits.kernel_unsent_bytes, 65_536);
-    assert_eq!(limits.metric_types_max, 7);
+    assert_eq!(limits.metric.types_max, 7);
     assert!(!limits.allow_upgrades);
 }
 

@@ -72,12 +72,39 @@ pub(super) const HTTP: Group = Group {
 };
 
 pub(super) const METRICS: Group = Group {
-    title: "Metrics",
+    title: "Metrics and logs",
     settings: &[
-        limit!(count metric_types_max, "RELAY_METRIC_TYPES_MAX", 0..=10_000,
-            "Distinct values of the label `type`; later ones count together."),
-        limit!(bytes metric_type_bytes_max, "RELAY_METRIC_TYPE_BYTES_MAX", 1..=K,
-            "One such value; longer ones count together."),
+        Setting::new(
+            "RELAY_METRIC_TYPES_MAX",
+            "limits.metric_types_max",
+            Kind::Count { place: number!(limits.metric.types_max), accepted: 0..=10_000 },
+            "Distinct values of the label `type`; later ones count together.",
+        ),
+        Setting::new(
+            "RELAY_METRIC_TYPE_BYTES_MAX",
+            "limits.metric_type_bytes_max",
+            Kind::Bytes { place: number!(limits.metric.type_bytes_max), accepted: 1..=K },
+            "One such value; longer ones count together.",
+        ),
+        Setting::new(
+            "RELAY_LOG_QUEUE_BYTES_MAX",
+            "limits.log_queue_bytes_max",
+            Kind::Bytes { place: number!(limits.log.queue_bytes_max), accepted: 4_096..=G },
+            "Lines of the log that wait to be written; more are dropped and counted.",
+        ),
+        Setting::new(
+            "RELAY_LOG_LINES_PER_SECOND_MAX",
+            "limits.log_lines_per_second_max",
+            Kind::Count { place: number!(limits.log.lines_per_second_max), accepted: 0..=M },
+            "Lines a second of messages, of identifications, of refusals each; more are left out \
+             and counted.",
+        ),
+        Setting::new(
+            "RELAY_LOG_VALUE_BYTES_MAX",
+            "limits.log_value_bytes_max",
+            Kind::Bytes { place: number!(limits.log.value_bytes_max), accepted: 16..=M },
+            "One text in the log that a client chose; longer ones are cut.",
+        ),
     ],
 };
 

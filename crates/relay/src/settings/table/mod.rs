@@ -159,10 +159,11 @@ pub(crate) struct Group {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const GROUPS: [&Group; 13] = [
+pub(crate) const GROUPS: [&Group; 14] = [
     &program::SERVER,
     &program::CORS,
     &program::DRAIN,
+    &program::LOGS,
     &cluster::REDIS,
     &protocol::PROTOCOL,
     &protocol::NAMESPACES,
@@ -208,16 +209,16 @@ mod tests {
 
     #[test]
     fn every_limit_is_a_setting() {
-        // The names of the fields, as `Debug` writes them; those of the cluster stand in a struct of
-        // their own.
+        // The names of the fields, as `Debug` writes them; some stand in a struct of their own.
         let limits = format!("{:#?}", Limits::default());
-        let (cluster, own): (Vec<_>, Vec<_>) = limits
-            .lines()
-            .filter_map(|it| it.split_once(": "))
-            .partition(|(name, _)| name.starts_with("        "));
-        let own = own.into_iter().map(|(name, _)| name.trim().to_owned());
-        let cluster = cluster.into_iter().map(|(name, _)| format!("cluster_{}", name.trim()));
-        let fields: Vec<_> = own.filter(|it| it != "cluster").chain(cluster).collect();
+        let (mut fields, mut group) = (Vec::new(), "");
+        for (name, value) in limits.lines().filter_map(|it| it.split_once(": ")) {
+            match (name.strip_prefix("        "), value.ends_with('{')) {
+                (Some(inner), _) => fields.push(format!("{group}_{inner}")),
+                (None, true) => group = name.trim(),
+                (None, false) => fields.push(name.trim().to_owned()),
+            }
+        }
         assert!(fields.len() > 50, "{fields:?}");
         for field in fields {
             let setting = by_limit(&field).unwrap_or_else(|| panic!("{field} is no setting"));
@@ -249,6 +250,8 @@ mod tests {
             "77",
             "77K",
             "12345",
+            "text",
+            "warn",
             "7s",
             "1ms",
             "900us",

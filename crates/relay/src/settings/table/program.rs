@@ -5,6 +5,7 @@ use std::time::Duration;
 use relay_server::{Cors, TrustedProxies};
 
 use super::{DAY, Group, Setting};
+use crate::log::{LogFormat, LogLevel};
 use crate::settings::kind::{Kind, Number, Place};
 
 pub(super) const SERVER: Group = Group {
@@ -130,6 +131,25 @@ pub(super) const DRAIN: Group = Group {
 fn nothing(_: &str) -> Vec<String> {
     Vec::new()
 }
+
+pub(super) const LOGS: Group = Group {
+    title: "Logs",
+    settings: &[
+        Setting::new(
+            "RELAY_LOG_FORMAT",
+            "log.format",
+            Kind::Choice { place: number!(log_format), words: LogFormat::WORDS },
+            "How lines are written to standard output; `auto` is text on a terminal and JSON \
+             anywhere else.",
+        ),
+        Setting::new(
+            "RELAY_LOG_LEVEL",
+            "log.level",
+            Kind::Choice { place: number!(log_level), words: LogLevel::WORDS },
+            "What is written: this level and what is graver.",
+        ),
+    ],
+};
 
 /// What the rules for origins say about a value.
 fn wrong_origins(value: &str) -> Vec<String> {

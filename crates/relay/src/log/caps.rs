@@ -1,0 +1,96 @@
+//! How many lines a second there may be of what clients can cause at will.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Lines that are bounded together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// Messages and notifications.
+    Messages,
+    /// Who says who it is.
+    Identifications,
+    /// Events and CONNECTs that were refused.
+    Refusals,
+}
+
+impl Class {
+    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Identifications, Self::Refusals];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Identifications => "identifications",
+            Self::Refusals => "refusals",
+        }
+    }
+}
+
+/// The bounds of all shards together.
+pub(super) struct Caps {
+    lines_max: u64,
+    /// For each class: the second in the upper half, the lines of it in the lower half.
+    now: [AtomicU64; Class::ALL.len()],
+    left_out: [AtomicU64; Class::ALL.len()],
+}
+
+/// What one shard knows of them: in a second that is used up it asks nobody any more.
+#[derive(Default)]
+pub(super) struct Local {
+    used_up: [AtomicU64; Class::ALL.len()],
+}
+
+impl Caps {
+    pub(super) fn new(lines_max: u64) -> Self {
+        Self { lines_max, now: Default::default(), left_out: Default::default() }
+    }
+
+    /// Whether there may be one more line in this second, which is never 0.
+    pub(super) fn admit(&self, local: &Local, class: Class, second: u64) -> bool {
+        let used_up = &local.used_up[class as usize];
+        let admitted = used_up.load(Ordering::Relaxed) != second && self.take(class, second);
+        if !admitted {
+            used_up.store(second, Ordering::Relaxed);
+            self.left_out[class as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    fn take(&self, class: Class, second: u64) -> bool {
+        let next = |now: u64| {
+            let lines = if now >> 32 == second { now & 0xffff_ffff } else { 0 };
+            (lines < self.lines_max).then_some(second << 32 | (lines + 1))
+        };
+        let (order, cell) = (Ordering::Relaxed, &self.now[class as usize]);
+        cell.fetch_update(order, order, next).is_ok()
+    }
+
+    pub(super) fn left_out(&self, class: Class) -> u64 {
+        self.left_out[class as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// The second that it is, never 0: a clock that takes a few nanoseconds and is late by as many
+/// milliseconds.
+pub(super) fn second() -> u64 {
+    let now = clock_gettime(ClockId::MonotonicCoarse).tv_sec;
+    u64::try_from(now).unwrap_or(0) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Caps, Class, Local};
+
+    #[test]
+    fn what_is_above_the_bound_is_counted() {
+        let (caps, one, two) = (Caps::new(3), Local::default(), Local::default());
+        let admitted = |local, second| caps.admit(local, Class::Messages, second);
+        let first: Vec<_> = (0..3).map(|_| (admitted(&one, 1), admitted(&two, 1))).collect();
+        assert_eq!(first, [(true, true), (true, false), (false, false)]);
+        assert!(caps.admit(&one, Class::Refusals, 1), "each class has a bound of its own");
+        assert!(admitted(&one, 2) && admitted(&two, 2), "each second too");
+        assert_eq!(caps.left_out(Class::Messages), 3);
+        assert!(!Caps::new(0).admit(&one, Class::Messages, 3));
+    }
+}
