@@ -52,7 +52,9 @@ pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRespons
     let document = Document::read(bytes, limits)?;
     let [id, response_type, sockets, data, count, packet] =
         document.members(["requestId", "type", "sockets", "data", "clientCount", "packet"]);
-    let request_id = string(id).ok_or(Garbage::Shape("requestId"))?.into_owned();
+    // Adapters 5.x answer each other, never us.
+    let [id_of_5] = document.members(["requestid"]);
+    let request_id = string(id.or(id_of_5)).ok_or(Garbage::Shape("requestId"))?.into_owned();
     let body = match number(response_type) {
         Some(6.0) => PeerResponseBody::ServerSide(data.map(ToOwned::to_owned)),
         Some(8.0) => PeerResponseBody::ClientCount(client_count(count)?),

@@ -25,9 +25,12 @@ pub(crate) struct Redis {
 impl Redis {
     /// One that runs.
     pub(crate) fn start(options: &[&str]) -> Self {
-        let mut redis = Self::absent(options);
-        redis.run();
-        redis
+        loop {
+            let mut redis = Self::absent(options);
+            if redis.try_run() {
+                return redis;
+            }
+        }
     }
 
     /// One that will run.
@@ -45,6 +48,13 @@ impl Redis {
 
     /// Starts it, and waits until it answers.
     pub(crate) fn run(&mut self) {
+        while !self.try_run() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Starts it, and waits until it answers. False if somebody else took the port meanwhile.
+    fn try_run(&mut self) -> bool {
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
             .arg(self.port.to_string())
@@ -53,9 +63,15 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("redis-server: {error}; see scripts/services.sh"));
-        self.process = Some(process);
+        let process = self.process.insert(process);
         let begun = Instant::now();
-        while self.command("PING").is_none() {
+        loop {
+            if process.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            if command(self.port, "PING").is_some() {
+                return true;
+            }
             assert!(begun.elapsed() < PATIENCE, "redis-server does not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -80,13 +96,7 @@ impl Redis {
 
     /// Gives it a command without answers of several parts; the first line of the answer.
     pub(crate) fn command(&self, line: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.write_all(format!("{line}\r\n").as_bytes()).ok()?;
-        let mut answer = [0; 1_024];
-        let length = stream.read(&mut answer).ok()?;
-        let text = String::from_utf8_lossy(&answer[..length]).into_owned();
-        Some(text.lines().next()?.to_owned())
+        command(self.port, line)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -100,4 +110,14 @@ impl Drop for Redis {
         // Nothing of it is needed, and nothing depends on its removal.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn command(port: u16, line: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(format!("{line}\r\n").as_bytes()).ok()?;
+    let mut answer = [0; 1_024];
+    let length = stream.read(&mut answer).ok()?;
+    let text = String::from_utf8_lossy(&answer[..length]).into_owned();
+    Some(text.lines().next()?.to_owned())
 }
