@@ -4,7 +4,7 @@
 //! to the right shard; which namespaces are listened to; and who is asked what. Does not own what a
 //! broadcast reaches here, nor the collecting of answers: that is the hub's.
 //!
-//! Each shard has a [`ShardPort`], which queues and returns. Writing and reading happen on a thread
+//! Each shard has a `ShardPort`, which queues and returns. Writing and reading happen on a thread
 //! of the cluster's own.
 
 mod asker;
