@@ -5,6 +5,8 @@
 
 mod cluster;
 mod definitions;
+#[cfg(test)]
+mod reference;
 
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
@@ -37,8 +39,8 @@ enum Value {
     Process(fn(&Figures) -> f64),
     /// The server tells how it is.
     Watch(fn(&Watch) -> f64),
-    /// One for each combination of labels that occurred.
-    Labelled(fn(&Sources) -> Vec<Series>),
+    /// One for each combination of these labels that occurred.
+    Labelled(&'static [&'static str], fn(&Sources) -> Vec<Series>),
     /// How values are spread, if there are any.
     Histogram(fn(&Sources) -> Option<Histogram>),
 }
@@ -80,7 +82,12 @@ fn family(it: &Definition, sources: &Sources, figures: &Figures) -> MetricFamily
         Value::Hubs(read) => one(sources.hubs.iter().map(|hub| read(hub)).sum::<u64>() as f64),
         Value::Process(read) => one(read(figures)),
         Value::Watch(read) => one(read(&sources.watch)),
-        Value::Labelled(read) => read(sources),
+        Value::Labelled(labels, read) => {
+            let series = read(sources);
+            let named = |it: &Series| it.labels.iter().map(|(name, _)| name).eq(*labels);
+            debug_assert!(series.iter().all(named), "the labels of {}", it.name);
+            series
+        }
         Value::Histogram(_) => Vec::new(),
     };
     let mut family = MetricFamily::default();
@@ -153,7 +160,7 @@ mod tests {
     use crate::routes::Sources;
 
     /// Two shards that counted 2 and 3 of whatever is asked for here.
-    fn sources() -> Sources {
+    pub(super) fn sources() -> Sources {
         let types = TypeNames::new(1, 8);
         let gateways: Vec<_> = (0..2).map(|_| GatewayStats::new(&types)).collect();
         let hubs: Vec<_> = (0..2).map(|_| Arc::new(Stats::default())).collect();

@@ -113,6 +113,7 @@ pub use hook::{HttpBody, HttpBodyError, HttpHook, PeerAddress};
 pub use http::{HandshakeRequest, HttpRequest, HttpResponse, ServerStats};
 pub use keep::Keep;
 pub use listen::{ListenError, adopt, bind};
+pub use pulse::{PASS_BUCKETS_MICROS, Passes};
 pub use relay_engineio::handshake::Enabled;
 pub use remotes::Remotes;
 pub use watch::Watch;

@@ -8,6 +8,20 @@ pub(crate) const STUCK_MS: u64 = 5_000;
 /// The longest pass is told for one to two of these.
 const WINDOW_MS: u64 = 10_000;
 
+/// Upper ends of the buckets of passes, in microseconds: from what one message takes to what is felt as
+/// a stall.
+pub const PASS_BUCKETS_MICROS: [u64; 12] =
+    [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000, 250_000, 1_000_000];
+
+/// How long passes took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Passes {
+    /// By the buckets of [`PASS_BUCKETS_MICROS`]; the last one is for all that are longer.
+    pub counts: [u64; PASS_BUCKETS_MICROS.len() + 1],
+    /// All of them together, in microseconds.
+    pub micros: u64,
+}
+
 /// One shard's sign of life. Only the shard writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
@@ -17,11 +31,17 @@ pub(crate) struct Pulse {
     /// In microseconds: the longest of this window, and of the one before.
     longest: AtomicU64,
     longest_before: AtomicU64,
+    counts: [AtomicU64; PASS_BUCKETS_MICROS.len() + 1],
+    micros: AtomicU64,
 }
 
 impl Pulse {
     pub(crate) fn passed(&self, now: u64, micros: u64) {
         self.passed_at.store(now, Relaxed);
+        let bucket = PASS_BUCKETS_MICROS.partition_point(|end| *end < micros);
+        for (cell, more) in [(&self.counts[bucket], 1), (&self.micros, micros)] {
+            cell.store(cell.load(Relaxed).wrapping_add(more), Relaxed);
+        }
         let window = now / WINDOW_MS;
         let last = self.window.load(Relaxed);
         if window != last {
@@ -32,6 +52,14 @@ impl Pulse {
         } else if micros > self.longest.load(Relaxed) {
             self.longest.store(micros, Relaxed);
         }
+    }
+
+    /// Adds this shard's passes.
+    pub(crate) fn add_to(&self, passes: &mut Passes) {
+        for (sum, count) in passes.counts.iter_mut().zip(&self.counts) {
+            *sum += count.load(Relaxed);
+        }
+        passes.micros += self.micros.load(Relaxed);
     }
 
     pub(crate) fn is_stuck(&self, now: u64) -> bool {
@@ -50,7 +78,19 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use super::Pulse;
+    use super::{Passes, Pulse};
+
+    #[test]
+    fn passes_are_counted_by_their_length() {
+        let pulse = Pulse::default();
+        for micros in [0, 20, 21, 1_000_000, 1_000_001] {
+            pulse.passed(1_000, micros);
+        }
+        let mut passes = Passes::default();
+        pulse.add_to(&mut passes);
+        assert_eq!(passes.counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(passes.micros, 2_000_042);
+    }
 
     #[test]
     fn the_longest_pass_is_forgotten_after_a_while() {

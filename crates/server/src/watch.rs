@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::Shared;
+use crate::pulse::Passes;
 
 /// How a server is, for whoever asks, on any thread.
 #[derive(Clone)]
@@ -34,6 +35,14 @@ impl Watch {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.shared.leaving.load(Ordering::SeqCst) && self.is_live()
+    }
+
+    /// How long the passes of all shards took, since the start.
+    #[must_use]
+    pub fn passes(&self) -> Passes {
+        let mut passes = Passes::default();
+        self.shared.pulses.iter().for_each(|pulse| pulse.add_to(&mut passes));
+        passes
     }
 
     /// The longest pass of any shard in the last ten to twenty seconds.

@@ -14,63 +14,63 @@ pub(super) const CLUSTER: &[Definition] = &[
     gauge(
         "relay_cluster_up",
         "Whether what is published reaches other instances: 1, or 0.",
-        Value::Labelled(|it| one(it, |it| u64::from(it.state() == State::Up))),
+        Value::Labelled(&[], |it| one(it, |it| u64::from(it.state() == State::Up))),
     ),
     gauge(
         "relay_cluster_queue_bytes",
         "Bytes that wait to be published.",
-        Value::Labelled(|it| one(it, |it| it.queue_bytes() as u64)),
+        Value::Labelled(&[], |it| one(it, |it| it.queue_bytes() as u64)),
     ),
     counter(
         "relay_cluster_published_total",
         "Messages that Redis took.",
-        Value::Labelled(|it| one(it, |it| read(&it.link_stats().published))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().published))),
     ),
     counter(
         "relay_cluster_published_bytes_total",
         "Their contents, in bytes.",
-        Value::Labelled(|it| one(it, |it| read(&it.link_stats().published_bytes))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().published_bytes))),
     ),
     counter(
         "relay_cluster_dropped_total",
         "Messages that did not get out: Redis was away, the queue full, the connection broke on \
          the way, Redis refused, or no peer would take them.",
-        Value::Labelled(dropped),
+        Value::Labelled(&["reason"], dropped),
     ),
     counter(
         "relay_cluster_received_total",
         "Messages that arrived, by what they are.",
-        Value::Labelled(received),
+        Value::Labelled(&["kind"], received),
     ),
     counter(
         "relay_cluster_received_bytes_total",
         "Their contents, in bytes.",
-        Value::Labelled(|it| one(it, |it| read(&it.link_stats().received_bytes))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().received_bytes))),
     ),
     counter(
         "relay_cluster_garbage_total",
         "Messages that are none, by what is wrong with them.",
-        Value::Labelled(garbage),
+        Value::Labelled(&["what"], garbage),
     ),
     counter(
         "relay_cluster_forbidden_total",
         "Requests of other instances that the operator does not allow.",
-        Value::Labelled(|it| one(it, |it| read(&it.stats().forbidden))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.stats().forbidden))),
     ),
     counter(
         "relay_cluster_questions_refused_total",
         "Questions that were not asked because too many were under way.",
-        Value::Labelled(|it| one(it, |it| read(&it.stats().questions_refused))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.stats().questions_refused))),
     ),
     counter(
         "relay_cluster_connections_total",
         "Connections made to Redis; two are needed.",
-        Value::Labelled(|it| one(it, |it| read(&it.link_stats().connections))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().connections))),
     ),
     counter(
         "relay_cluster_failures_total",
         "Connections to Redis that broke, or could not be made.",
-        Value::Labelled(|it| one(it, |it| read(&it.link_stats().failures))),
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().failures))),
     ),
     Definition {
         name: "relay_cluster_publish_seconds",

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::proto::MetricType;
 use relay_hub::EndReason;
+use relay_server::PASS_BUCKETS_MICROS;
 
 use super::cluster::CLUSTER;
-use super::{Definition, Series, Value};
+use super::{Definition, Histogram, Series, Value};
 use crate::log::Journal;
 use crate::routes::Sources;
 
@@ -24,12 +25,12 @@ const GATEWAY: &[Definition] = &[
     counter(
         "relay_messages_total",
         "Messages accepted, by the type that they name and by where they went.",
-        Value::Labelled(messages),
+        Value::Labelled(&["type", "destination"], messages),
     ),
     counter(
         "relay_refused_total",
         "Events refused, by event and by the code that the client was told.",
-        Value::Labelled(refusals),
+        Value::Labelled(&["event", "code"], refusals),
     ),
     counter(
         "relay_hooks_refused_total",
@@ -42,7 +43,7 @@ const HUB: &[Definition] = &[
     counter(
         "relay_ends_total",
         "Ends of connections and of sockets that left alone, by reason.",
-        Value::Labelled(ends),
+        Value::Labelled(&["reason"], ends),
     ),
     gauge(
         "relay_engine_connections",
@@ -267,7 +268,7 @@ const SERVER: &[Definition] = &[
     counter(
         "relay_handshakes_refused_total",
         "Handshakes refused, by Engine.IO error code.",
-        Value::Labelled(handshakes_refused),
+        Value::Labelled(&["code"], handshakes_refused),
     ),
 ];
 
@@ -285,11 +286,22 @@ const LOG: &[Definition] = &[
     counter(
         "relay_log_left_out_total",
         "Lines that were not written because there are too many of their kind in a second.",
-        Value::Labelled(left_out),
+        Value::Labelled(&["kind"], left_out),
     ),
 ];
 
 const PROCESS: &[Definition] = &[
+    gauge(
+        "relay_build_info",
+        "1; what was built is in the labels.",
+        Value::Labelled(&["version"], build),
+    ),
+    Definition {
+        name: "relay_pass_seconds",
+        kind: MetricType::HISTOGRAM,
+        help: "Turns of the shards: how long each took, from its first to its last piece of work.",
+        value: Value::Histogram(passes),
+    },
     counter(
         "process_cpu_seconds_total",
         "CPU time of all threads, user and system, in seconds.",
@@ -383,6 +395,18 @@ fn left_out(sources: &Sources) -> Vec<Series> {
         value: count as f64,
     };
     kinds.map(series).collect()
+}
+
+fn build(_: &Sources) -> Vec<Series> {
+    vec![Series { labels: vec![("version", env!("CARGO_PKG_VERSION").to_owned())], value: 1.0 }]
+}
+
+fn passes(sources: &Sources) -> Option<Histogram> {
+    let seconds = |micros: u64| micros as f64 / 1e6;
+    let passes = sources.watch.passes();
+    let buckets = PASS_BUCKETS_MICROS.into_iter().map(seconds).zip(passes.counts).collect();
+    let count = passes.counts.iter().sum();
+    Some(Histogram { buckets, count, sum: seconds(passes.micros) })
 }
 
 fn handshakes_refused(sources: &Sources) -> Vec<Series> {
