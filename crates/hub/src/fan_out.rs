@@ -327,6 +327,9 @@ impl<D> Core<D> {
             {
                 self.lift(&weight);
             }
+            if matches!(entry.work, Work::Send(_)) {
+                self.stats.fan_out.receivers(receivers);
+            }
             match &entry.work {
                 Work::Send(Sending { collect: Some(collect), .. }) => {
                     let effect = Effect::AckAsked { request: collect.request, sockets: receivers };

@@ -366,6 +366,7 @@ impl<A: Application> Hub<A> {
         let receiver_progress_bytes = core.limits().receiver_progress_bytes;
         let Some(connection) = core.connections.get_mut(key) else { return };
         let mut outbox = std::mem::take(&mut connection.outbox);
+        core.stats.waited(&outbox, now);
         outbox.advance(n, |frame, counted| core.taken(frame, counted));
         let Some(connection) = core.connections.get_mut(key) else { return };
         connection.outbox = outbox;

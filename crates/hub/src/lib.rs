@@ -42,6 +42,7 @@ mod registry;
 mod room;
 mod session;
 mod slots;
+mod spread;
 pub mod stats;
 
 pub use application::{
@@ -66,6 +67,7 @@ pub use reason::{Closer, End, EndReason, WireEnd};
 pub use room::{Audience, RESERVED_PREFIX, Room};
 pub use session::{SessionEnd, SessionSummary};
 pub use slots::Key;
+pub use spread::{FAN_OUT_BUCKETS, Spread, WAIT_BUCKETS_MS};
 pub use stats::Stats;
 
 pub use bytes::Bytes;

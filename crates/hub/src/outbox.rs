@@ -18,6 +18,15 @@ pub struct Outbox {
     uncounted: usize,
 }
 
+impl crate::Stats {
+    /// A client takes some of this.
+    pub(crate) fn waited(&self, outbox: &Outbox, now: u64) {
+        if let Some(frame) = outbox.frames().next() {
+            self.waits.waited(now.saturating_sub(frame.born));
+        }
+    }
+}
+
 impl Outbox {
     /// Bytes that wait, without bookkeeping.
     #[must_use]

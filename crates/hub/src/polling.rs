@@ -355,6 +355,7 @@ impl<D> Core<D> {
         connection.blocked = true;
         connection.progress = now;
         let mut outbox = std::mem::take(&mut connection.outbox);
+        self.stats.waited(&outbox, now);
         outbox.advance(bytes, |frame, counted| self.taken(frame, counted));
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.outbox = outbox;

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::reason::EndReason;
+use crate::spread::Spread;
 
 /// A number that one thread changes and all may read.
 #[derive(Debug, Default)]
@@ -40,6 +41,10 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: Cell,)+
             /// Ends by reason: connections, and sockets that left a namespace alone.
             pub ends: [Cell; EndReason::ALL.len()],
+            /// Receivers on this shard of each broadcast.
+            pub fan_out: Spread,
+            /// How long the oldest of what a client took at once had been in its outbox.
+            pub waits: Spread,
         }
     };
 }

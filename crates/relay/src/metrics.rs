@@ -7,6 +7,7 @@ mod cluster;
 mod definitions;
 #[cfg(test)]
 mod reference;
+mod series;
 
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
@@ -154,7 +155,8 @@ mod tests {
     use relay_hub::{Instance, Limits, Stats};
     use relay_server::{Config, Server, ServerStats, bind};
 
-    use super::definitions::{ALL, pairs};
+    use super::definitions::ALL;
+    use super::series::pairs;
     use super::text;
     use crate::process::Process;
     use crate::routes::Sources;

@@ -1,20 +1,20 @@
-//! The metrics themselves, in the order in which they are written, and how those with labels are
-//! read. Names and labels are a contract with dashboards.
+//! The metrics themselves, in the order in which they are written. Names and labels are a contract with dashboards.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use prometheus::proto::MetricType;
-use relay_hub::EndReason;
-use relay_server::PASS_BUCKETS_MICROS;
+use relay_hub::{FAN_OUT_BUCKETS, WAIT_BUCKETS_MS};
 
 use super::cluster::CLUSTER;
-use super::{Definition, Histogram, Series, Value};
+use super::series::{
+    build, ends, handshakes_refused, left_out, messages, passes, read, refusals, spread,
+};
+use super::{Definition, Value};
 use crate::log::Journal;
 use crate::routes::Sources;
 
 /// In the order in which they are written.
-pub(super) const ALL: [&[Definition]; 6] = [GATEWAY, HUB, SERVER, CLUSTER, LOG, PROCESS];
+pub(super) const ALL: [&[Definition]; 7] = [GATEWAY, HUB, SPREADS, SERVER, CLUSTER, LOG, PROCESS];
 
 const GATEWAY: &[Definition] = &[
     gauge(
@@ -229,6 +229,22 @@ const HUB: &[Definition] = &[
     ),
 ];
 
+const SPREADS: &[Definition] = &[
+    Definition {
+        name: "relay_fan_out_receivers",
+        kind: MetricType::HISTOGRAM,
+        help: "Receivers of each broadcast, on each shard by itself.",
+        value: Value::Histogram(|it| Some(spread(it, |hub| &hub.fan_out, &FAN_OUT_BUCKETS, 1.0))),
+    },
+    Definition {
+        name: "relay_outbox_wait_seconds",
+        kind: MetricType::HISTOGRAM,
+        help: "How long the oldest of what a client took at once had been encoded: one value for \
+               each write, and for each answer to a poll. Rounded down to milliseconds in the sum.",
+        value: Value::Histogram(|it| Some(spread(it, |hub| &hub.waits, &WAIT_BUCKETS_MS, 1e3))),
+    },
+];
+
 const SERVER: &[Definition] = &[
     gauge(
         "relay_tcp_open",
@@ -348,71 +364,4 @@ pub(super) const fn gauge(name: &'static str, help: &'static str, value: Value) 
 
 pub(super) const fn counter(name: &'static str, help: &'static str, value: Value) -> Definition {
     Definition { name, kind: MetricType::COUNTER, help, value }
-}
-
-fn read(counter: &AtomicU64) -> u64 {
-    counter.load(Ordering::Relaxed)
-}
-
-/// Adds up what the shards counted under the same two labels.
-pub(super) fn pairs<A: Ord + ToString, B: Ord + ToString>(
-    names: [&'static str; 2],
-    counts: impl Iterator<Item = ((A, B), u64)>,
-) -> Vec<Series> {
-    let mut sums: BTreeMap<(A, B), u64> = BTreeMap::new();
-    for (labels, count) in counts {
-        *sums.entry(labels).or_default() += count;
-    }
-    let series = |((a, b), count): ((A, B), u64)| Series {
-        labels: vec![(names[0], a.to_string()), (names[1], b.to_string())],
-        value: count as f64,
-    };
-    sums.into_iter().map(series).collect()
-}
-
-fn messages(sources: &Sources) -> Vec<Series> {
-    let counts = sources.gateways.iter().flat_map(|it| it.messages());
-    pairs(["type", "destination"], counts.map(|it| ((it.kind, it.destination), it.count)))
-}
-
-fn refusals(sources: &Sources) -> Vec<Series> {
-    let counts = sources.gateways.iter().flat_map(|it| it.refusals());
-    pairs(["event", "code"], counts.map(|it| ((it.event, it.code), it.count)))
-}
-
-fn ends(sources: &Sources) -> Vec<Series> {
-    let series = |reason: EndReason| Series {
-        labels: vec![("reason", reason.end().label.to_owned())],
-        value: sources.hubs.iter().map(|it| it.ends[reason.index()].get()).sum::<u64>() as f64,
-    };
-    EndReason::ALL.into_iter().map(series).collect()
-}
-
-fn left_out(sources: &Sources) -> Vec<Series> {
-    let kinds = sources.journal.iter().flat_map(Journal::left_out);
-    let series = |(kind, count): (&str, u64)| Series {
-        labels: vec![("kind", kind.to_owned())],
-        value: count as f64,
-    };
-    kinds.map(series).collect()
-}
-
-fn build(_: &Sources) -> Vec<Series> {
-    vec![Series { labels: vec![("version", env!("CARGO_PKG_VERSION").to_owned())], value: 1.0 }]
-}
-
-fn passes(sources: &Sources) -> Option<Histogram> {
-    let seconds = |micros: u64| micros as f64 / 1e6;
-    let passes = sources.watch.passes();
-    let buckets = PASS_BUCKETS_MICROS.into_iter().map(seconds).zip(passes.counts).collect();
-    let count = passes.counts.iter().sum();
-    Some(Histogram { buckets, count, sum: seconds(passes.micros) })
-}
-
-fn handshakes_refused(sources: &Sources) -> Vec<Series> {
-    let series = |(code, count): (usize, &AtomicU64)| Series {
-        labels: vec![("code", code.to_string())],
-        value: read(count) as f64,
-    };
-    sources.server.refused.iter().enumerate().map(series).collect()
 }
