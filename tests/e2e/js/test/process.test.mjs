@@ -193,7 +193,6 @@ describe('settings', () => {
   }
 
   for (const [name, value] of Object.entries({
-    REDIS_URL: 'redis://localhost:6379',
     KAFKA_BROKERS: 'localhost:9092',
     MONGO_URL: 'mongodb://localhost',
     MONGODB_URL: 'mongodb://localhost',
