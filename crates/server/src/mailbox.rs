@@ -37,11 +37,21 @@ pub(crate) enum Input {
 /// A shard's mailbox. Effects are always drained and cause no broadcast; each kind is bounded by
 /// what it answers (held senders, awaited acknowledgements). Inputs are bounded by the number of
 /// TCP connections, each of which has one request at a time.
-#[derive(Default)]
 pub(crate) struct Mailbox {
     effects: Mutex<VecDeque<Effect>>,
-    inputs: Mutex<VecDeque<Input>>,
+    /// `None` once the shard has ended.
+    inputs: Mutex<Option<VecDeque<Input>>>,
     notify: Notify,
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self {
+            effects: Mutex::default(),
+            inputs: Mutex::new(Some(VecDeque::new())),
+            notify: Notify::new(),
+        }
+    }
 }
 
 impl Mailbox {
@@ -55,13 +65,22 @@ impl Mailbox {
     }
 
     pub(crate) fn push_input(&self, input: Input) {
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).push_back(input);
+        if let Some(inputs) = &mut *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) {
+            inputs.push_back(input);
+        }
         self.wake();
     }
 
     /// Moves the inputs behind those that the shard has not come to.
     pub(crate) fn take_inputs(&self, into: &mut VecDeque<Input>) {
-        into.append(&mut self.inputs.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(inputs) = &mut *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) {
+            into.append(inputs);
+        }
+    }
+
+    /// The shard has ended: whoever waits for its answer, or will, is told that there is none.
+    pub(crate) fn close(&self) {
+        *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(crate) fn wake(&self) {
@@ -70,5 +89,34 @@ impl Mailbox {
 
     pub(crate) async fn woken(&self) {
         self.notify.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use relay_hub::Handshake;
+    use tokio::sync::oneshot::{Receiver, channel, error::TryRecvError};
+
+    use super::{Input, Mailbox};
+
+    fn ask(mailbox: &Mailbox) -> Receiver<(relay_engineio::sid::SessionId, Vec<u8>)> {
+        let (answer, answered) = channel();
+        let handshake = Handshake::new(Ipv4Addr::LOCALHOST.into());
+        mailbox.push_input(Input::Open { handshake, answer });
+        answered
+    }
+
+    /// A shard ends when all have nothing to do; one that is asked just then waits for the answer of
+    /// one that has ended.
+    #[test]
+    fn nobody_waits_for_a_shard_that_has_ended() {
+        let mailbox = Mailbox::default();
+        let mut before = ask(&mailbox);
+        assert!(matches!(before.try_recv(), Err(TryRecvError::Empty)));
+        mailbox.close();
+        assert!(matches!(before.try_recv(), Err(TryRecvError::Closed)));
+        assert!(matches!(ask(&mailbox).try_recv(), Err(TryRecvError::Closed)));
     }
 }

@@ -220,6 +220,8 @@ impl<A: Application> Shard<A> {
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.shared.pulses[self.index].passed(self.shared.now(), micros);
             if self.drained() {
+                // Another shard may have taken a request since.
+                self.shared.mailboxes[self.index].close();
                 return Ok(());
             }
             if more {
