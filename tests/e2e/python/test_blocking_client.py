@@ -1,6 +1,7 @@
 """The stock blocking client, each way it connects: all destinations, rooms, acknowledgements, binary."""
 
 import itertools
+import queue
 import threading
 import unittest
 
@@ -13,11 +14,30 @@ NAMESPACE = "/relay"
 _markers = itertools.count(1)
 
 
+def in_order(client):
+    """The library handles each message on a thread of its own, at times a later one first."""
+    trigger = client.eio._trigger_event
+    messages = queue.SimpleQueue()
+
+    def work():
+        while True:
+            trigger("message", *messages.get())
+
+    def one_by_one(event, *args, **options):
+        if event == "message":
+            return messages.put(args)
+        return trigger(event, *args, **options)
+
+    threading.Thread(target=work, daemon=True).start()
+    client.eio._trigger_event = one_by_one
+
+
 class Client:
     """A client that keeps every event it hears."""
 
     def __init__(self, relay, way, **options):
         self._io = socketio.Client(**{"reconnection": False, **options})
+        in_order(self._io)
         self._heard = []
         self._news = threading.Condition()
         self._ended = threading.Event()
