@@ -3,21 +3,9 @@
 import { io } from 'socket.io-client';
 
 import { within } from '../../e2e/js/lib/wait.mjs';
+import { WAYS, closeAfterwards, closeClients } from '../../e2e/js/lib/ways.mjs';
 
-/** The ways in which stock clients connect; `upgrade` is their default: polling, then WebSocket. */
-export const WAYS = {
-  websocket: { transports: ['websocket'] },
-  polling: { transports: ['polling'] },
-  upgrade: {},
-};
-
-const open = new Set();
-
-/** Ends the clients of the test that has just finished. */
-export function closeClients() {
-  for (const client of open) client.socket.disconnect();
-  open.clear();
-}
+export { WAYS, closeClients };
 
 export class Client {
   /** Messages in order of arrival. */
@@ -36,7 +24,7 @@ export class Client {
     this.socket.on('connect_error', (error) => this.errors.push(error.message));
     this.socket.on('disconnect', (reason) => this.ends.push(reason));
     this.socket.on('relay', (data) => this.heard.push(data));
-    open.add(this);
+    closeAfterwards(this);
   }
 
   static async connect(cluster, way, options) {

@@ -3,21 +3,9 @@
 import { io } from 'socket.io-client';
 
 import { eventually, within } from './wait.mjs';
+import { WAYS, closeAfterwards, closeClients } from './ways.mjs';
 
-/** The ways in which stock clients connect; `upgrade` is their default: polling, then WebSocket. */
-export const WAYS = {
-  websocket: { transports: ['websocket'] },
-  polling: { transports: ['polling'] },
-  upgrade: {},
-};
-
-const open = new Set();
-
-/** Ends the clients of the test that has just finished. */
-export function closeClients() {
-  for (const client of open) client.socket.disconnect();
-  open.clear();
-}
+export { WAYS, closeClients };
 
 /** A stock client that keeps every event it hears. */
 export class Client {
@@ -34,7 +22,7 @@ export class Client {
       this.heard.push(event);
       for (const check of this.#waiting) check();
     });
-    open.add(this);
+    closeAfterwards(this);
   }
 
   /**

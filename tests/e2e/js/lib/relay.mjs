@@ -156,6 +156,23 @@ export class Relay {
   }
 }
 
+const kept = new Set();
+
+/** Has a gateway ended by `endKept`, however its test goes. */
+export function keep(relay) {
+  kept.add(relay);
+  return relay;
+}
+
+/** Ends the gateways of the test that has just finished. */
+export async function endKept() {
+  for (const relay of kept) {
+    if (relay.running()) relay.signal('SIGCONT');
+    await relay.stop();
+  }
+  kept.clear();
+}
+
 /**
  * Declares the tests of `body` once for each number of shards, each time against a gateway of
  * their own. `body` gets a function that returns it: it runs only once the tests do.

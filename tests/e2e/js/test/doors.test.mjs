@@ -6,17 +6,13 @@ import { afterEach, describe, test } from 'node:test';
 
 import { Client, closeClients } from '../lib/client.mjs';
 import { Tcp, closeSessions } from '../lib/raw.mjs';
-import { Relay, freePort } from '../lib/relay.mjs';
+import { Relay, endKept, freePort, keep } from '../lib/relay.mjs';
 import { eventually, pause, within } from '../lib/wait.mjs';
 
 const ROUTES = ['/health', '/live', '/ready', '/metrics'];
 
-const running = new Set();
-
 function launch(options) {
-  const relay = Relay.launch(options);
-  running.add(relay);
-  return relay;
+  return keep(Relay.launch(options));
 }
 
 async function status(port, path) {
@@ -30,11 +26,7 @@ async function status(port, path) {
 afterEach(async () => {
   closeClients();
   closeSessions();
-  for (const relay of running) {
-    if (relay.running()) relay.signal('SIGCONT');
-    await relay.stop();
-  }
-  running.clear();
+  await endKept();
 });
 
 describe('ADMIN_ADDRESS', () => {

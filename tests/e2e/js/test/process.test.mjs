@@ -9,15 +9,11 @@ import { afterEach, describe, test } from 'node:test';
 
 import { Client, WAYS, clients, closeClients, heardOf } from '../lib/client.mjs';
 import { Session, Tcp, closeSessions, frame } from '../lib/raw.mjs';
-import { Relay, SHARD_COUNTS, freePort } from '../lib/relay.mjs';
+import { Relay, SHARD_COUNTS, endKept, freePort, keep } from '../lib/relay.mjs';
 import { eventually, pause, within } from '../lib/wait.mjs';
 
-const running = new Set();
-
 async function start(options) {
-  const relay = await Relay.start(options);
-  running.add(relay);
-  return relay;
+  return keep(await Relay.start(options));
 }
 
 /** Waits until the process has ended, after a signal if one is named. */
@@ -29,11 +25,7 @@ function ended(relay, signal) {
 afterEach(async () => {
   closeClients();
   closeSessions();
-  for (const relay of running) {
-    if (relay.running()) relay.signal('SIGCONT');
-    await relay.stop();
-  }
-  running.clear();
+  await endKept();
 });
 
 for (const shards of SHARD_COUNTS) {
@@ -178,7 +170,7 @@ describe('settings', () => {
   async function refuses(env, ...named) {
     const port = await freePort();
     const relay = Relay.launch({ port, ...env });
-    running.add(relay);
+    keep(relay);
     const exit = await within(10_000, 'exit', (done) => void relay.exited.then(done));
     assert.equal(exit.code, 1);
     for (const name of named) assert.ok(relay.stderr.includes(name), relay.stderr);
@@ -335,7 +327,7 @@ describe('a poor environment', () => {
 
   test('a full pipe on stdout and stderr holds nobody up', async () => {
     const relay = Relay.launch({ shards: 2, port: await freePort() });
-    running.add(relay);
+    keep(relay);
     relay.child.stdout.pause();
     relay.child.stderr.pause();
     assert.ok(await relay.answers());
@@ -351,7 +343,7 @@ describe('a poor environment', () => {
 
   test('a closed stdout and stderr end nobody', async () => {
     const relay = Relay.launch({ shards: 2, port: await freePort() });
-    running.add(relay);
+    keep(relay);
     relay.child.stdout.destroy();
     relay.child.stderr.destroy();
     assert.ok(await relay.answers());
