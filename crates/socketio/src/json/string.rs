@@ -55,8 +55,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends WTF-8 `contents` as a JSON string; lone surrogates become `\udXXX` in lower case, as
-/// `JSON.stringify` writes them.
+/// Appends WTF-8 `wtf8` as a JSON string; a lone surrogate becomes its escape with digits in lower
+/// case (`\udc00`), as `JSON.stringify` writes it.
 ///
 /// Bytes that are not WTF-8 become U+FFFD, so that the output is JSON whatever the input.
 pub fn write_string_wtf8(out: &mut Vec<u8>, wtf8: &[u8]) {
