@@ -2,7 +2,7 @@
 //!
 //! A prefix separates deployments that share one Redis; every name holds it and a namespace.
 
-use relay_hub::{Audience, Room};
+use relay_hub::Audience;
 
 use super::id::ShortId;
 use super::rooms::room_text;
@@ -50,26 +50,6 @@ impl Channels {
         }
         channel
     }
-
-    /// The room whose own channel this is, as a string that may stand for a number too; `None` for
-    /// the channel that every instance must listen to, and for what is no broadcast here.
-    #[must_use]
-    pub fn room_of<'a>(&self, channel: &'a [u8]) -> Option<&'a [u8]> {
-        let room = channel.strip_prefix(self.broadcasts.as_bytes())?;
-        room.strip_suffix(b"#")
-    }
-
-    /// Whether a broadcast on a room's own channel may concern somebody here: `holds` says whether
-    /// a room has members. Numbers are tried too, and the room without a name is not tried, as in
-    /// Node.
-    pub fn concerns(&self, channel: &[u8], holds: impl Fn(&Room) -> bool) -> bool {
-        let Some(name) = self.room_of(channel) else { return true };
-        if name.is_empty() || holds(&Room::text(name)) {
-            return true;
-        }
-        let number = std::str::from_utf8(name).ok().and_then(|text| text.parse::<f64>().ok());
-        number.is_some_and(|number| holds(&Room::number(number)))
-    }
 }
 
 /// `text` as a pattern that matches nothing else: Redis takes `*?[]\` and, behind a bracket, `^`
@@ -89,6 +69,7 @@ pub fn glob_escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use relay_hub::Room;
 
     fn channels(namespace: &str) -> Channels {
         Channels::new(DEFAULT_PREFIX, namespace, &ShortId::new([0; 6]))
@@ -116,21 +97,6 @@ mod tests {
             (vec![Room::text(b"a"), Room::text(b"b")], "socket.io#/#"),
         ] {
             assert_eq!(it.of(&Audience::rooms(rooms)), expected.as_bytes());
-        }
-    }
-
-    #[test]
-    fn a_broadcast_to_a_room_concerns_those_who_hold_it() {
-        let it = channels("/");
-        let holds = |room: &Room| *room == Room::number(5.0) || *room == Room::text(b"a#b");
-        for (channel, expected) in [
-            ("socket.io#/#", true),
-            ("socket.io#/#5#", true),
-            ("socket.io#/#a#b#", true),
-            ("socket.io#/#a#", false),
-            ("socket.io#/##", true),
-        ] {
-            assert_eq!(it.concerns(channel.as_bytes(), holds), expected, "{channel}");
         }
     }
 
