@@ -165,7 +165,14 @@ impl<D> Core<D> {
     }
 
     /// Takes the next place of the order, which costs `bytes` and an entry's own weight.
-    pub(crate) fn place(&mut self, namespace: usize, audience: Audience, work: Work, bytes: usize) {
+    pub(crate) fn place(
+        &mut self,
+        namespace: usize,
+        mut audience: Audience,
+        work: Work,
+        bytes: usize,
+    ) {
+        audience.name_once();
         let shards = u32::try_from(self.instance.shards()).unwrap_or(u32::MAX);
         let bytes = bytes + self.limits().outbox_entry_bytes;
         let weight = self

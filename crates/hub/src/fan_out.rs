@@ -225,7 +225,8 @@ impl<D> Core<D> {
         }
     }
 
-    /// Appends the slots of the members of rooms; who is in two of them stands there twice.
+    /// Appends the slots of the members of rooms; who is in two of them may stand there twice, but all
+    /// of it is never more than twice the sockets that there are.
     fn note_members(&self, namespace: usize, rooms: &[Room], slots: &mut Vec<u32>) {
         let namespace = &self.namespaces[namespace];
         for room in rooms {
@@ -236,6 +237,10 @@ impl<D> Core<D> {
                 }
                 Room::Socket(_) => {}
                 Room::Text(_) | Room::Number(_) => slots.extend_from_slice(namespace.members(room)),
+            }
+            if slots.len() > namespace.sockets.bound() {
+                slots.sort_unstable();
+                slots.dedup();
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Names of rooms, and who a broadcast goes to.
 
+use std::collections::HashSet;
+
 use crate::id::SocketId;
 
 /// A room's name as JavaScript tells rooms apart: `5` and `"5"` are different rooms.
@@ -110,6 +112,16 @@ impl Audience {
         Self { rooms, except: Vec::new() }
     }
 
+    /// Names every room once: what is done for a room is not done again because a peer repeats it.
+    pub(crate) fn name_once(&mut self) {
+        for rooms in [&mut self.rooms, &mut self.except] {
+            if rooms.len() > 1 {
+                let mut seen = HashSet::with_capacity(rooms.len());
+                rooms.retain(|room| seen.insert(room.clone()));
+            }
+        }
+    }
+
     /// What it costs to keep, roughly.
     pub(crate) fn bytes(&self) -> usize {
         rooms_bytes(&self.rooms) + rooms_bytes(&self.except)
@@ -130,7 +142,7 @@ pub(crate) fn rooms_bytes(rooms: &[Room]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Room;
+    use super::{Audience, Room};
 
     #[test]
     fn rooms_are_told_apart_as_javascript_does() {
@@ -138,6 +150,18 @@ mod tests {
         assert_eq!(Room::number(-0.0), Room::number(0.0));
         let beyond: f64 = "1e400".parse().unwrap();
         assert_eq!(Room::number(beyond), Room::number(f64::INFINITY));
+    }
+
+    #[test]
+    fn an_audience_names_every_room_once() {
+        let rooms = |names: &[&str]| names.iter().map(|name| Room::from(*name)).collect::<Vec<_>>();
+        let mut audience =
+            Audience { rooms: rooms(&["a", "b", "a", "a"]), except: rooms(&["c", "c"]) };
+        audience.rooms.push(Room::number(5.0));
+        audience.name_once();
+        let mut expected = rooms(&["a", "b"]);
+        expected.push(Room::number(5.0));
+        assert_eq!(audience, Audience { rooms: expected, except: rooms(&["c"]) });
     }
 
     #[test]
