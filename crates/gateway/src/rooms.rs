@@ -47,7 +47,7 @@ pub(crate) fn join(
     rooms.iter().try_for_each(|room| joined(cx.join(socket, room)))
 }
 
-fn joined(outcome: Result<(), JoinError>) -> Result<(), Code> {
+pub(crate) fn joined(outcome: Result<(), JoinError>) -> Result<(), Code> {
     match outcome {
         Ok(()) | Err(JoinError::Gone) => Ok(()),
         Err(JoinError::TooManyRooms) => Err(Code::TooMany),

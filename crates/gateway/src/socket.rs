@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use relay_hub::{Audience, Broadcast, Context, EmitError, JoinError, Room, SocketId, SocketKey};
+use relay_hub::{Audience, Broadcast, Context, EmitError, Room, SocketId, SocketKey};
 
 use crate::client::Client;
 use crate::denial::Code;
@@ -59,14 +59,22 @@ impl Socket<'_, '_> {
     /// Lets it into a room. What was sent there before does not reach it.
     ///
     /// # Errors
-    /// A limit is reached, or the socket is gone; being there already is no error.
-    pub fn join(&mut self, room: impl Into<Room>) -> Result<(), JoinError> {
-        self.cx.join(self.key, &room.into())
+    /// [`Code::BadRoom`] for a name that begins with `~`: whoever lets a client choose shall not
+    /// let it hear what is meant for a user or another socket. [`Code::TooMany`] or
+    /// [`Code::TooLarge`] at a limit. Being there already is no error, nor is being gone.
+    pub fn join(&mut self, room: impl Into<Room>) -> Result<(), Code> {
+        let room = room.into();
+        if room.is_reserved() {
+            return Err(Code::BadRoom);
+        }
+        rooms::joined(self.cx.join(self.key, &room))
     }
 
-    /// Takes it out of a room. `false` if it was not there.
+    /// Takes it out of a room. `false` if it was not there, or is there as the one who it is: the
+    /// name begins with `~`.
     pub fn leave(&mut self, room: impl Into<Room>) -> bool {
-        self.cx.leave(self.key, &room.into())
+        let room = room.into();
+        !room.is_reserved() && self.cx.leave(self.key, &room)
     }
 
     /// From now on it is this user's, as if its client had said so; the hook that asks about that is

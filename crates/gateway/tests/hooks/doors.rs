@@ -102,6 +102,20 @@ fn a_connection_hook_acts_before_anything_that_the_client_says() {
 }
 
 #[test]
+fn a_connection_hook_lets_nobody_hear_what_is_anothers() {
+    let hooks = Hooks::new().connection(|socket| {
+        for room in ["~u:s5:ana", "~AAAAAAAAAAAAAAAAAAA", "~"] {
+            assert_eq!(socket.join(room), Err(Code::BadRoom), "{room}");
+            assert!(!socket.leave(room), "{room}");
+        }
+        assert_eq!(socket.join(Room::from(socket.id())), Err(Code::BadRoom));
+    });
+    let mut world = World::new(hooks);
+    let (a, _) = world.join("");
+    assert_eq!(world.closed(a), None, "nothing of it failed");
+}
+
+#[test]
 fn a_connection_hook_may_say_whose_a_socket_is() {
     let hooks = Hooks::new()
         .connection(|socket| {
