@@ -174,8 +174,7 @@ impl Client {
                 Pause::End(stream, read) => return Ok(Some((stream, read))),
                 Pause::Idle(stream, read) => (stream, read),
                 Pause::Poll(stream, read, visiting) => {
-                    let bytes_max = self.door.shared.limits().http_head_bytes_max;
-                    let waited = wait(&stream, visiting, bytes_max).await;
+                    let waited = wait(&stream, visiting).await;
                     let Some((answered, behind)) = waited else { return Ok(None) };
                     answer = Some(answered);
                     (stream, [ASKED_BEFORE, &read, &behind].concat().into())
@@ -229,7 +228,8 @@ impl Client {
         };
         let parts = connection.into_parts();
         let (stream, behind) = parts.io.into_inner();
-        let read = join(&parts.read_buf, &behind);
+        // A copy: even an empty part of its buffer would keep the whole.
+        let read = [&parts.read_buf[..], &behind].concat().into();
         Ok(match desk.visiting.take() {
             _ if is_over => Pause::End(stream, read),
             Some(visiting) => Pause::Poll(stream, read, visiting),
@@ -282,19 +282,16 @@ async fn hear(stream: &TcpStream) -> Option<Bytes> {
 }
 
 /// Waits for the answer to a poll, and notices that the client goes away: then there is `None`.
-/// What the client sends meanwhile comes back too; past `bytes_max` it is not read any more.
-async fn wait(
-    stream: &TcpStream,
-    mut visiting: Visiting,
-    bytes_max: usize,
-) -> Option<(Answer, Vec<u8>)> {
+/// What the client sends meanwhile comes back too; no stock client sends anything, and past the size
+/// of one read the kernel keeps it.
+async fn wait(stream: &TcpStream, mut visiting: Visiting) -> Option<(Answer, Vec<u8>)> {
     let mut behind = Vec::new();
     let answer = std::future::poll_fn(|cx| {
         if let Poll::Ready(answer) = visiting.as_mut().poll(cx) {
             return Poll::Ready(Some(answer));
         }
         let mut buffer = [0; HEAR_BYTES];
-        while behind.len() < bytes_max {
+        while behind.len() < HEAR_BYTES {
             match ready!(poll_read(stream, cx, &mut buffer)) {
                 Some(read) => behind.extend_from_slice(read),
                 None => return Poll::Ready(None),
@@ -321,15 +318,6 @@ fn poll_read<'a>(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => return Poll::Ready(None),
         }
-    }
-}
-
-/// The two behind one another, in a piece of their own: even an empty part of `hyper`'s buffer would
-/// keep the whole.
-fn join(first: &[u8], second: &[u8]) -> Bytes {
-    match (first.len(), second.len()) {
-        (0, 0) => Bytes::new(),
-        _ => [first, second].concat().into(),
     }
 }
 

@@ -26,7 +26,7 @@ use tower_service::Service;
 
 use crate::Shared;
 use crate::answer::{Answer, AnswerBody, last};
-use crate::http::Door;
+use crate::http::{Door, own_headers, own_uri};
 
 /// The address of whoever asks, or on whose behalf a trusted proxy does; among the extensions of a request that a hook gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,10 +200,9 @@ impl HttpHook {
         let (pieces, read) = mpsc::channel(1);
         let mut request = Request::new(HttpBody { pieces: read, hint: Body::size_hint(body) });
         *request.method_mut() = head.method.clone();
-        *request.uri_mut() = head.uri.clone();
+        *request.uri_mut() = own_uri(&head.uri);
         *request.version_mut() = head.version;
-        // A copy: the head's own fields keep all alive that was read with them.
-        *request.headers_mut() = head.headers.clone();
+        *request.headers_mut() = own_headers(&head.headers);
         request.extensions_mut().insert(PeerAddress(address));
         let asked = self.runtime.spawn((self.ask)(request));
         let _guard = Guard(asked.abort_handle());
@@ -315,9 +314,13 @@ fn stream(runtime: &Handle, mut body: OwnBody, awaited: Awaited) -> AnswerBody {
     let (pieces, read) = mpsc::channel(1);
     runtime.spawn(async move {
         loop {
-            let piece = body.frame().await;
+            let piece = tokio::select! {
+                biased;
+                // The client is gone: nobody waits for what the program has yet to make.
+                () = pieces.closed() => return,
+                piece = body.frame() => piece,
+            };
             let is_last = !matches!(piece, Some(Ok(_)));
-            // The client may be gone.
             if pieces.send(piece).await.is_err() || is_last {
                 return;
             }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::HeaderMap;
+use hyper::Uri;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use relay_engineio::sid::SessionId;
 use relay_hub::Handshake;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,7 +44,7 @@ pub struct HandshakeRequest {
     /// The client's address: the peer's, or what a trusted proxy says.
     pub address: IpAddr,
     /// Path and query.
-    pub uri: hyper::Uri,
+    pub uri: Uri,
     /// The header fields.
     pub headers: HeaderMap,
 }
@@ -139,8 +140,25 @@ pub(crate) enum Accepted {
     Nothing,
 }
 
-/// Whether a request may have a body that is read, or an answer that takes its time.
-pub(crate) fn names_session(uri: &hyper::Uri) -> bool {
+/// Header fields that share nothing: whoever keeps one of those that were read keeps all that was
+/// read with it.
+pub(crate) fn own_headers(headers: &HeaderMap) -> HeaderMap {
+    let own = |(name, value): (&HeaderName, &HeaderValue)| {
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        Some((name.clone(), value))
+    };
+    headers.iter().filter_map(own).collect()
+}
+
+/// The same of a target.
+pub(crate) fn own_uri(uri: &Uri) -> Uri {
+    // It was one, so it is one.
+    uri.to_string().parse().unwrap_or_default()
+}
+
+/// Whether a request looks as if it had a body that is read, or an answer that takes its time. No
+/// more than a hint: it decides on nothing that a client could want.
+pub(crate) fn names_session(uri: &Uri) -> bool {
     uri.query().is_some_and(|query| query.contains("sid="))
 }
 

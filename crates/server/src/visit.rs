@@ -21,7 +21,7 @@ use crate::answer::{Answer, AnswerBody, bare, close, forbidden, last, refusal, r
 use crate::body::forget;
 use crate::bundle;
 use crate::hook::HttpHook;
-use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest, names_session};
+use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest, own_headers, own_uri};
 use crate::patient::Covered;
 use crate::polling;
 use crate::upgrade::{has_token, is_upgrade, switching};
@@ -92,10 +92,15 @@ impl Visit {
         let origin = origin.and_then(|it| HeaderValue::from_bytes(it.as_bytes()).ok());
         let mut answer = match file.flatten() {
             Some(file) => file.map(AnswerBody::from),
-            None => match self.first(&head, upgrade, body).await {
-                Some(answer) => answer,
-                None => self.protocol(head, upgrade, body).await,
-            },
+            None => {
+                // As the protocol reads it, to the letter: what only looks like a session's is not.
+                let has_begun = Query::parse(head.uri.query().unwrap_or("")).sid().is_some();
+                let own = if has_begun { None } else { self.first(&head, upgrade, body).await };
+                match own {
+                    Some(answer) => answer,
+                    None => self.protocol(head, upgrade, body).await,
+                }
+            }
         };
         // No browser shows a refused WebSocket to a page.
         if let Some(cors) = cors
@@ -110,10 +115,10 @@ impl Visit {
         answer
     }
 
-    /// What the program answers before anybody else is asked. Sessions that have begun are not its
-    /// business, nor are the preflights of browsers, which bear no secret.
+    /// What the program answers before anybody else is asked. Not for sessions that have begun, nor
+    /// for the preflights of browsers, which bear no secret.
     async fn first(&self, head: &Parts, upgrade: bool, body: &mut Incoming) -> Option<Answer> {
-        let hook = self.door.shared.hook.as_ref().filter(|_| !names_session(&head.uri))?;
+        let hook = self.door.shared.hook.as_ref()?;
         let mut answer = self.ask(hook, head, body).await?;
         // Who asks for a WebSocket has nothing more to ask for by HTTP.
         if upgrade {
@@ -233,8 +238,8 @@ impl Visit {
         let Some(allow) = &shared.allow else { return Ok(()) };
         let asked = HandshakeRequest {
             address: self.address(&head.headers),
-            uri: head.uri.clone(),
-            headers: head.headers.clone(),
+            uri: own_uri(&head.uri),
+            headers: own_headers(&head.headers),
         };
         let patience = shared.limits().decision_timeout;
         // Whoever goes away meanwhile is not decided on.

@@ -91,6 +91,64 @@ async fn tell(request: Request<HttpBody>) -> Option<Response<String>> {
     (uri.path() == "/told").then(|| Response::new(told))
 }
 
+/// A body that is made, and never gets further; it says when it is gone.
+struct Quiet(Arc<AtomicUsize>);
+
+impl Body for Quiet {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_body_that_nobody_waits_for_is_dropped() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let made = dropped.clone();
+    let hook = move |_| ready(Some(Response::new(Quiet(made.clone()))));
+    let configure = |config: &mut Config, runtime| config.hook = Some(HttpHook::new(runtime, hook));
+    with(Limits::default(), configure, |it| {
+        let mut stream = TcpStream::connect(it.address).expect("it listens");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it takes requests");
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).expect("the head of an answer");
+        assert_eq!(&head, b"HTTP/1.1 200");
+        assert_eq!(dropped.load(Ordering::SeqCst), 0);
+        drop(stream);
+        wait_until("the body is dropped", || dropped.load(Ordering::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn what_only_looks_like_a_sessions_request_is_the_hooks() {
+    let no = |_| ready(answer(StatusCode::FORBIDDEN, String::new()));
+    with_hook(Limits::default(), no, |it| {
+        for target in [
+            "/metrics?sid=a",
+            "/metrics?xsid=1",
+            "/socket.io/?EIO=4&transport=polling",
+            "/socket.io/?EIO=4&transport=polling&sid=",
+            "/socket.io/?EIO=4&transport=polling&xsid=a",
+            "/socket.io/?EIO=4&transport=polling&t=sid=a",
+        ] {
+            assert_eq!(status(&fetch(it.address, &format!("GET {target}"), "")), 403, "{target}");
+        }
+        let unknown = "GET /socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA";
+        assert_eq!(status(&fetch(it.address, unknown, "")), 400);
+    });
+}
+
 #[test]
 fn a_hook_sees_the_request_and_answers_or_passes_on() {
     let limits = Limits { http_hook_body_bytes_max: 100_000, ..Limits::default() };
