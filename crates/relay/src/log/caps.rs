@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use relay_hub::LogLimits;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Lines that are bounded together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
+    /// Who came, and who went as clients do.
+    Sessions,
     /// Messages and notifications.
     Messages,
     /// Who says who it is.
@@ -16,20 +19,30 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 3] = [Self::Messages, Self::Identifications, Self::Refusals];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Sessions, Self::Messages, Self::Identifications, Self::Refusals];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Sessions => "sessions",
             Self::Messages => "messages",
             Self::Identifications => "identifications",
             Self::Refusals => "refusals",
         }
     }
+
+    fn lines_max(self, limits: &LogLimits) -> u64 {
+        let lines_max = match self {
+            Self::Sessions => limits.sessions_per_second_max,
+            Self::Messages | Self::Identifications | Self::Refusals => limits.lines_per_second_max,
+        };
+        lines_max as u64
+    }
 }
 
 /// The bounds of all shards together.
 pub(super) struct Caps {
-    lines_max: u64,
+    lines_max: [u64; Class::ALL.len()],
     /// For each class: the second in the upper half, the lines of it in the lower half.
     now: [AtomicU64; Class::ALL.len()],
     left_out: [AtomicU64; Class::ALL.len()],
@@ -42,7 +55,8 @@ pub(super) struct Local {
 }
 
 impl Caps {
-    pub(super) fn new(lines_max: u64) -> Self {
+    pub(super) fn new(limits: &LogLimits) -> Self {
+        let lines_max = Class::ALL.map(|class| class.lines_max(limits));
         Self { lines_max, now: Default::default(), left_out: Default::default() }
     }
 
@@ -58,9 +72,10 @@ impl Caps {
     }
 
     fn take(&self, class: Class, second: u64) -> bool {
+        let lines_max = self.lines_max[class as usize];
         let next = |now: u64| {
             let lines = if now >> 32 == second { now & 0xffff_ffff } else { 0 };
-            (lines < self.lines_max).then_some(second << 32 | (lines + 1))
+            (lines < lines_max).then_some(second << 32 | (lines + 1))
         };
         let (order, cell) = (Ordering::Relaxed, &self.now[class as usize]);
         cell.fetch_update(order, order, next).is_ok()
@@ -80,17 +95,29 @@ pub(super) fn second() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use relay_hub::LogLimits;
+
     use super::{Caps, Class, Local};
+
+    fn caps(lines_max: usize) -> Caps {
+        Caps::new(&LogLimits {
+            lines_per_second_max: lines_max,
+            sessions_per_second_max: 1,
+            ..LogLimits::default()
+        })
+    }
 
     #[test]
     fn what_is_above_the_bound_is_counted() {
-        let (caps, one, two) = (Caps::new(3), Local::default(), Local::default());
+        let (caps, one, two) = (caps(3), Local::default(), Local::default());
         let admitted = |local, second| caps.admit(local, Class::Messages, second);
         let first: Vec<_> = (0..3).map(|_| (admitted(&one, 1), admitted(&two, 1))).collect();
         assert_eq!(first, [(true, true), (true, false), (false, false)]);
         assert!(caps.admit(&one, Class::Refusals, 1), "each class has a bound of its own");
+        let sessions = [(); 2].map(|()| caps.admit(&one, Class::Sessions, 1));
+        assert_eq!((sessions, caps.left_out(Class::Sessions)), ([true, false], 1));
         assert!(admitted(&one, 2) && admitted(&two, 2), "each second too");
         assert_eq!(caps.left_out(Class::Messages), 3);
-        assert!(!Caps::new(0).admit(&one, Class::Messages, 3));
+        assert!(!self::caps(0).admit(&one, Class::Messages, 3));
     }
 }

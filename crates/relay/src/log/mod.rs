@@ -155,7 +155,7 @@ impl Log {
         let shared = Arc::new(Shared {
             level,
             queue: Queue::new(limits.log.queue_bytes_max),
-            caps: Caps::new(limits.log.lines_per_second_max as u64),
+            caps: Caps::new(&limits.log),
             value_bytes_max: limits.log.value_bytes_max,
             written: AtomicU64::new(0),
             dropped: AtomicU64::new(0),

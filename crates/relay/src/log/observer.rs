@@ -48,10 +48,17 @@ fn rank(fact: &Fact<'_>) -> (LogLevel, Option<Class>) {
         Fact::Refused { .. } | Fact::ConnectRefused { .. } => {
             (LogLevel::Warn, Some(Class::Refusals))
         }
-        Fact::Disconnected { reason, .. } => (end(*reason), None),
-        Fact::NeverJoined(it) => (end(it.reason), None),
-        _ => (LogLevel::Info, None),
+        Fact::Disconnected { reason, .. } => went(*reason),
+        Fact::NeverJoined(it) => went(it.reason),
+        // Clients come as often as they like. So do facts that nobody has thought of yet.
+        _ => (LogLevel::Info, Some(Class::Sessions)),
     }
+}
+
+/// Ends that clients bring about at will have a bound; what an operator must know has none.
+fn went(reason: EndReason) -> (LogLevel, Option<Class>) {
+    let level = end(reason);
+    (level, (level == LogLevel::Info).then_some(Class::Sessions))
 }
 
 /// Our bugs, and the program's, are errors; who ended for want of room is a warning.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use relay_gateway::{Fact, Observer};
-use relay_hub::{Limits, LogLimits, SessionEnd, SessionSummary};
+use relay_hub::{EndReason, Limits, LogLimits, SessionEnd, SessionSummary};
 
 use super::{Journal, Log, LogFormat, LogLevel};
 
@@ -146,17 +146,40 @@ fn what_clients_can_cause_at_will_has_a_bound_per_second() {
 }
 
 #[test]
-fn a_level_shows_itself_and_what_is_graver() {
-    let end = |reason| {
-        let session = SessionSummary {
-            address: std::net::Ipv4Addr::LOCALHOST.into(),
-            is_polling: false,
-            age: Duration::from_millis(1_500),
-            received_bytes: 1,
-            sent_bytes: 2,
-        };
-        Fact::NeverJoined(SessionEnd { session, reason, joined: false })
+fn who_comes_and_goes_at_will_has_a_bound_and_grave_ends_have_none() {
+    let limits = Limits {
+        log: LogLimits { sessions_per_second_max: 2, ..LogLimits::default() },
+        ..Limits::default()
     };
+    let (paper, journal) = start(&limits, |bytes| Ok(bytes.len()));
+    let observer = journal.observer().expect("everything is shown");
+    for _ in 0..1_000 {
+        observer.observe(&never_joined(EndReason::ClientNamespaceDisconnect));
+        observer.observe(&never_joined(EndReason::SlowConsumer));
+    }
+    paper.wait_for("log_left_out");
+    journal.finish();
+    let [(sessions, left_out), ..] = journal.left_out();
+    let text = paper.text();
+    let grave = text.matches("slow_consumer").count();
+    let ended = text.matches("never_joined").count() as u64;
+    assert_eq!((sessions, grave, left_out + ended), ("sessions", 1_000, 2_000), "{text}");
+    assert!(left_out > 0);
+}
+
+fn never_joined(reason: EndReason) -> Fact<'static> {
+    let session = SessionSummary {
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        is_polling: false,
+        age: Duration::from_millis(1_500),
+        received_bytes: 1,
+        sent_bytes: 2,
+    };
+    Fact::NeverJoined(SessionEnd { session, reason, joined: false })
+}
+
+#[test]
+fn a_level_shows_itself_and_what_is_graver() {
     let check = |level: LogLevel, shown: &[&str]| {
         let paper = Paper::default();
         let pen = Pen(paper.clone(), |bytes: &[u8]| Ok(bytes.len()));
@@ -166,9 +189,9 @@ fn a_level_shows_itself_and_what_is_graver() {
         let observer = journal.observer();
         assert_eq!(observer.is_none(), level == LogLevel::Off);
         let tell = |fact| observer.iter().for_each(|it: &Arc<dyn Observer>| it.observe(&fact));
-        tell(end(relay_hub::EndReason::TransportClose));
-        tell(end(relay_hub::EndReason::SlowConsumer));
-        tell(end(relay_hub::EndReason::HandlerPanic));
+        tell(never_joined(EndReason::TransportClose));
+        tell(never_joined(EndReason::SlowConsumer));
+        tell(never_joined(EndReason::HandlerPanic));
         journal.finish();
         let text = paper.text();
         let lines: Vec<_> = text.lines().map(|line| &line[25..]).collect();

@@ -100,6 +100,13 @@ pub(super) const METRICS: Group = Group {
              and counted.",
         ),
         Setting::new(
+            "RELAY_LOG_SESSIONS_PER_SECOND_MAX",
+            "limits.log_sessions_per_second_max",
+            Kind::Count { place: number!(limits.log.sessions_per_second_max), accepted: 0..=M },
+            "Lines a second about who came and who went; more are left out and counted. Ends that \
+             are warnings or errors are written all the same.",
+        ),
+        Setting::new(
             "RELAY_LOG_VALUE_BYTES_MAX",
             "limits.log_value_bytes_max",
             Kind::Bytes { place: number!(limits.log.value_bytes_max), accepted: 16..=M },
