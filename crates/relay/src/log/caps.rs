@@ -1,6 +1,7 @@
 //! How many lines a second there may be of what clients can cause at will.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_hub::LogLimits;
 use rustix::time::{ClockId, clock_gettime};
@@ -45,19 +46,30 @@ pub(super) struct Caps {
     lines_max: [u64; Class::ALL.len()],
     /// For each class: the second in the upper half, the lines of it in the lower half.
     now: [AtomicU64; Class::ALL.len()],
-    left_out: [AtomicU64; Class::ALL.len()],
+    locals: Mutex<Vec<Arc<Local>>>,
 }
 
-/// What one shard knows of them: in a second that is used up it asks nobody any more.
+/// What one shard knows of them: in a second that is used up it asks nobody any more, and what it
+/// leaves out it counts by itself. On cache lines of its own, since that is done for each message.
 #[derive(Default)]
+#[repr(align(128))]
 pub(super) struct Local {
     used_up: [AtomicU64; Class::ALL.len()],
+    /// Added to, not set: where the program's futures run it is told facts as well.
+    left_out: [AtomicU64; Class::ALL.len()],
 }
 
 impl Caps {
     pub(super) fn new(limits: &LogLimits) -> Self {
         let lines_max = Class::ALL.map(|class| class.lines_max(limits));
-        Self { lines_max, now: Default::default(), left_out: Default::default() }
+        Self { lines_max, now: Default::default(), locals: Mutex::default() }
+    }
+
+    /// For one more shard.
+    pub(super) fn local(&self) -> Arc<Local> {
+        let local = Arc::<Local>::default();
+        self.locals.lock().unwrap_or_else(PoisonError::into_inner).push(local.clone());
+        local
     }
 
     /// Whether there may be one more line in this second, which is never 0.
@@ -66,7 +78,7 @@ impl Caps {
         let admitted = used_up.load(Ordering::Relaxed) != second && self.take(class, second);
         if !admitted {
             used_up.store(second, Ordering::Relaxed);
-            self.left_out[class as usize].fetch_add(1, Ordering::Relaxed);
+            local.left_out[class as usize].fetch_add(1, Ordering::Relaxed);
         }
         admitted
     }
@@ -81,8 +93,10 @@ impl Caps {
         cell.fetch_update(order, order, next).is_ok()
     }
 
+    /// Lines left out by all shards.
     pub(super) fn left_out(&self, class: Class) -> u64 {
-        self.left_out[class as usize].load(Ordering::Relaxed)
+        let locals = self.locals.lock().unwrap_or_else(PoisonError::into_inner);
+        locals.iter().map(|local| local.left_out[class as usize].load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -97,9 +111,9 @@ pub(super) fn second() -> u64 {
 mod tests {
     use relay_hub::LogLimits;
 
-    use super::{Caps, Class, Local};
+    use super::{Caps, Class};
 
-    fn caps(lines_max: usize) -> Caps {
+    fn caps_of(lines_max: usize) -> Caps {
         Caps::new(&LogLimits {
             lines_per_second_max: lines_max,
             sessions_per_second_max: 1,
@@ -109,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_above_the_bound_is_counted() {
-        let (caps, one, two) = (caps(3), Local::default(), Local::default());
+        let caps = caps_of(3);
+        let (one, two) = (caps.local(), caps.local());
         let admitted = |local, second| caps.admit(local, Class::Messages, second);
         let first: Vec<_> = (0..3).map(|_| (admitted(&one, 1), admitted(&two, 1))).collect();
         assert_eq!(first, [(true, true), (true, false), (false, false)]);
@@ -118,6 +133,6 @@ mod tests {
         assert_eq!((sessions, caps.left_out(Class::Sessions)), ([true, false], 1));
         assert!(admitted(&one, 2) && admitted(&two, 2), "each second too");
         assert_eq!(caps.left_out(Class::Messages), 3);
-        assert!(!self::caps(0).admit(&one, Class::Messages, 3));
+        assert!(!caps_of(0).admit(&one, Class::Messages, 3));
     }
 }

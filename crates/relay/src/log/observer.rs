@@ -1,5 +1,7 @@
 //! From facts to records, on the shards.
 
+use std::sync::Arc;
+
 use relay_gateway::{Fact, Observer, Part};
 use relay_hub::EndReason;
 
@@ -9,12 +11,12 @@ use super::{Journal, LogLevel, Value};
 /// The log as one shard sees it.
 pub(super) struct ShardLog {
     journal: Journal,
-    local: Local,
+    local: Arc<Local>,
 }
 
 impl ShardLog {
     pub(super) fn new(journal: Journal) -> Self {
-        Self { journal, local: Local::default() }
+        Self { local: journal.0.caps.local(), journal }
     }
 }
 
