@@ -23,7 +23,7 @@ use crate::hooks::{
 };
 use crate::later::{Background, Outcome, caught, or_panic};
 use crate::message::Delivery;
-use crate::metrics::{Counter, GatewayStats};
+use crate::metrics::GatewayStats;
 use crate::questions::{Questions, Told};
 use crate::rooms::{be, join, leave};
 use crate::socket::Socket;
@@ -62,7 +62,7 @@ impl Default for Rules {
 
 /// Relay's rules on one shard.
 pub struct Gateway {
-    counter: Counter,
+    stats: Arc<GatewayStats>,
     witness: Witness,
     rules: Arc<Rules>,
     background: Option<Arc<dyn Background>>,
@@ -87,9 +87,8 @@ impl Gateway {
     /// A gateway that counts in `stats`.
     #[must_use]
     pub fn new(stats: Arc<GatewayStats>) -> Self {
-        let counter = Counter::new(stats);
         Self {
-            counter,
+            stats,
             witness: Witness::default(),
             rules: Arc::default(),
             background: None,
@@ -141,7 +140,7 @@ impl Gateway {
         match outcome {
             Ok(Step::Done) => reply.accept(cx),
             Ok(Step::Deferred) => {}
-            Err(denial) => refuse(cx, &self.counter.stats, &self.witness, reply, &denial),
+            Err(denial) => refuse(cx, &self.stats, &self.witness, reply, &denial),
         }
     }
 
@@ -172,7 +171,7 @@ impl Gateway {
             }
         }
         delivery.send(cx, reply.socket)?;
-        self.counter.message(delivery.kind.as_deref(), &delivery.destination);
+        self.stats.message(delivery.kind.as_deref(), &delivery.destination);
         self.witness.tell_of(cx, reply.socket, |socket, user| {
             Some(Fact::Message {
                 is_notification: reply.event != "relay",
@@ -228,7 +227,7 @@ impl Gateway {
         if let Some(client) = cx.data_mut(socket) {
             client.set_pending(pending);
         }
-        let (stats, witness) = (self.counter.stats.clone(), self.witness.clone());
+        let (stats, witness) = (self.stats.clone(), self.witness.clone());
         think(&background, slot, ticket, async move {
             let decided = caught(thought).await;
             Outcome::Resumed(Box::new(move |cx| {
@@ -245,14 +244,14 @@ impl Gateway {
         self.thoughts.fetch_add(1, Ordering::Relaxed);
         let slot = Slot(self.thoughts.clone());
         if self.thoughts.load(Ordering::Relaxed) > self.rules.thoughts_max {
-            self.counter.stats.thoughts_refused.add(1);
+            self.stats.thoughts_refused.add(1);
             return None;
         }
         Some((background, slot))
     }
 
     fn connected(&mut self, cx: &mut Context<'_, Client>, key: SocketKey) {
-        self.counter.stats.connections.add(1);
+        self.stats.connections.add(1);
         if let Some(session) = cx.session(key) {
             self.witness.tell_of(cx, key, |socket, _| Some(Fact::Connected { socket, session }));
         }
@@ -330,12 +329,12 @@ impl Application for Gateway {
             Happening::Overdue { socket, .. } => {
                 let pending = cx.data_mut(socket).and_then(Client::take_pending);
                 if let Some(Pending { reply, .. }) = pending {
-                    let (stats, witness) = (&self.counter.stats, &self.witness);
+                    let (stats, witness) = (&self.stats, &self.witness);
                     refuse(cx, stats, witness, reply, &Code::Unavailable.into());
                 }
             }
             Happening::Disconnected { socket, reason, session } if self.is_ours(cx, socket) => {
-                self.counter.stats.connections.sub(1);
+                self.stats.connections.sub(1);
                 self.witness.tell_of(cx, socket, |socket, user| {
                     Some(Fact::Disconnected { socket, user, reason, session })
                 });

@@ -56,7 +56,7 @@ pub(super) fn resume(
         }
         Command::Message(kept) => {
             kept.send(cx, socket)?;
-            stats.late_message(kept.kind.as_deref(), &kept.destination);
+            stats.message(kept.kind.as_deref(), &kept.destination);
             witness.tell_of(cx, socket, |socket, user| {
                 Some(Fact::Message {
                     is_notification: reply.event != "relay",
