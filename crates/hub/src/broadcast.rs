@@ -36,7 +36,9 @@ impl Packet {
         check(self.args.len(), &self.attachments, limits)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// What it costs to keep: arguments and attachments.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         self.args.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 }

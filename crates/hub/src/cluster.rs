@@ -132,7 +132,7 @@ impl Remote {
     /// What it costs to keep, roughly: queues before a shard are bounded by it.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let broadcast = |it: &Broadcast| it.packet.len() + it.audience.bytes();
+        let broadcast = |it: &Broadcast| it.packet.bytes() + it.audience.bytes();
         let contents = match self {
             Self::Publication { namespace, publication } => {
                 let bytes = match publication {

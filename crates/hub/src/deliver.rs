@@ -148,7 +148,7 @@ impl<D> Core<D> {
         collect: Option<Collect>,
     ) {
         let Broadcast { packet, audience, volatile, .. } = broadcast;
-        let bytes = packet.len() + audience.bytes();
+        let bytes = packet.bytes() + audience.bytes();
         let work = Work::Send(Sending { packet, volatile, collect });
         self.place(namespace, audience, work, bytes);
     }

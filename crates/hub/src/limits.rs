@@ -4,12 +4,14 @@
 //! counter in [`crate::stats::Stats`] or in the metrics of the crate that enforces it, and an
 //! outcome that the peer can see; [`Limits::check`] asserts the relations between them.
 
+mod calls;
 mod cluster;
 mod log;
 mod metric;
 
 use std::time::Duration;
 
+pub use calls::CallLimits;
 pub use cluster::ClusterLimits;
 pub use log::LogLimits;
 pub use metric::MetricLimits;
@@ -135,7 +137,7 @@ pub struct Limits {
     /// Connections read in one pass.
     pub reads_per_pass: usize,
     /// Calls from other threads that wait for one shard.
-    pub calls_max: usize,
+    pub calls: CallLimits,
     /// Connections accepted in one pass of a listener.
     pub accepts_per_pass: usize,
     /// Time after which a flush gives way to reads and to fresher outboxes.
@@ -227,7 +229,7 @@ impl Default for Limits {
             cluster: ClusterLimits::default(),
             read_bytes: 65_536,
             reads_per_pass: 256,
-            calls_max: 10_000,
+            calls: CallLimits::default(),
             accepts_per_pass: 32,
             flush_slice: Duration::from_micros(200),
             flush_rest_max: Duration::from_millis(1),

@@ -77,6 +77,12 @@ impl Room {
         }
     }
 
+    /// What it costs to keep, roughly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name_bytes()
+    }
+
     /// Whether clients are kept out of it: its name begins with `~`.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
@@ -123,7 +129,8 @@ impl Audience {
     }
 
     /// What it costs to keep, roughly.
-    pub(crate) fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         rooms_bytes(&self.rooms) + rooms_bytes(&self.except)
     }
 
@@ -137,7 +144,7 @@ impl Audience {
 
 /// What a list of rooms costs to keep, roughly.
 pub(crate) fn rooms_bytes(rooms: &[Room]) -> usize {
-    rooms.iter().map(|room| size_of::<Room>() + room.name_bytes()).sum()
+    rooms.iter().map(Room::bytes).sum()
 }
 
 #[cfg(test)]

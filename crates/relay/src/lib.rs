@@ -55,8 +55,8 @@ pub use relay_gateway::{
     Identify, Message, Socket, Thought, User, Verdict,
 };
 pub use relay_hub::{
-    Audience, Bytes, EmitError, EndReason, JoinError, Limits, LogLimits, MetricLimits, Refusal,
-    Room, SocketId,
+    Audience, Bytes, CallLimits, EmitError, EndReason, JoinError, Limits, LogLimits, MetricLimits,
+    Refusal, Room, SocketId,
 };
 pub use relay_redis::cluster::{Permission, Permissions};
 pub use relay_redis::link::AddressInvalid;

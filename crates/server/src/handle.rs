@@ -1,9 +1,10 @@
 //! Reaching a running server's shards from any thread.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use relay_hub::{Application, Context, Hub, Refusal, Ticket};
+use relay_hub::{Application, Context, Hub, Limits, Refusal, Ticket};
 
 use crate::Shared;
 
@@ -11,21 +12,53 @@ use crate::Shared;
 type Call<A> = Box<dyn FnOnce(&mut Hub<A>, u64) + Send>;
 
 /// What others want a shard to do.
-pub(crate) struct Calls<A: Application>(Mutex<VecDeque<Call<A>>>);
+pub(crate) struct Calls<A: Application>(Mutex<Waiting<A>>);
+
+/// Calls, each with the bytes that it holds.
+struct Waiting<A: Application> {
+    calls: VecDeque<(Call<A>, usize)>,
+    bytes: usize,
+}
 
 impl<A: Application> Default for Calls<A> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Waiting { calls: VecDeque::new(), bytes: 0 }))
     }
 }
 
 impl<A: Application> Calls<A> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<A>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, call: Call<A>, bytes: usize) {
+        let mut waiting = self.waiting();
+        waiting.bytes += bytes;
+        waiting.calls.push_back((call, bytes));
+    }
+
+    /// The same within the bounds. The largest call fits alone.
+    fn try_push(&self, call: Call<A>, bytes: usize, limits: &Limits) -> Result<(), Busy> {
+        let mut waiting = self.waiting();
+        let sum = waiting.bytes.saturating_add(bytes);
+        let is_full = sum > limits.calls.bytes_max && waiting.bytes > 0;
+        if is_full || waiting.calls.len() >= limits.calls.max {
+            return Err(Busy);
+        }
+        waiting.bytes = sum;
+        waiting.calls.push_back((call, bytes));
+        Ok(())
+    }
+
     pub(crate) fn take(&self) -> Option<Call<A>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let mut waiting = self.waiting();
+        let (call, bytes) = waiting.calls.pop_front()?;
+        waiting.bytes -= bytes;
+        Some(call)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.waiting().calls.is_empty()
     }
 }
 
@@ -70,14 +103,35 @@ impl<A: Application> Handle<A> {
     /// shard that does not exist does nothing.
     ///
     /// # Errors
-    /// [`Busy`]: too many calls wait there already.
+    /// [`Busy`]: too many calls wait there already. It is counted.
     pub fn call(
         &self,
         shard: usize,
         act: impl FnOnce(&mut Context<'_, A::Data>) + Send + 'static,
     ) -> Result<(), Busy> {
-        let calls_max = self.shared.limits().calls_max;
-        self.push(shard, calls_max, Box::new(|hub, now| hub.run(now, act)))
+        self.call_holding(shard, 0, act)
+    }
+
+    /// The same for what holds memory while it waits: `bytes`, beyond its own size. They count
+    /// towards [`bytes_max`](relay_hub::CallLimits).
+    ///
+    /// # Errors
+    /// [`Busy`]: too many calls wait there already, or they hold too much. It is counted.
+    pub fn call_holding(
+        &self,
+        shard: usize,
+        bytes: usize,
+        act: impl FnOnce(&mut Context<'_, A::Data>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        let Some(calls) = self.calls.get(shard) else { return Ok(()) };
+        let bytes = bytes.saturating_add(size_of_val(&act));
+        let call: Call<A> = Box::new(|hub, now| hub.run(now, act));
+        let pushed = calls.try_push(call, bytes, self.shared.limits());
+        match pushed {
+            Ok(()) => self.shared.mailboxes[shard].wake(),
+            Err(Busy) => drop(self.shared.stats.calls_refused.fetch_add(1, Ordering::Relaxed)),
+        }
+        pushed
     }
 
     /// Tells a shard what was decided on a CONNECT. Never refused: the CONNECTs that wait for a
@@ -87,14 +141,14 @@ impl<A: Application> Handle<A> {
         A::Data: Send + 'static,
     {
         let decide: Call<A> = Box::new(move |hub, now| hub.decide(now, ticket, decided));
-        let _ = self.push(ticket.shard, usize::MAX, decide);
+        self.push(ticket.shard, decide);
     }
 
     /// Tells a shard that the application panicked while it thought about a CONNECT: that
     /// connection ends. Never refused.
     pub fn abandon(&self, ticket: Ticket) {
         let abandon: Call<A> = Box::new(move |hub, now| hub.abandon(now, ticket));
-        let _ = self.push(ticket.shard, usize::MAX, abandon);
+        self.push(ticket.shard, abandon);
     }
 
     /// Goes on with an event that a shard's application deferred: `act` does what it leads to.
@@ -105,19 +159,14 @@ impl<A: Application> Handle<A> {
         act: impl FnOnce(&mut Context<'_, A::Data>) + Send + 'static,
     ) {
         let resume: Call<A> = Box::new(move |hub, now| hub.resume(now, ticket, act));
-        let _ = self.push(ticket.shard, usize::MAX, resume);
+        self.push(ticket.shard, resume);
     }
 
-    fn push(&self, shard: usize, calls_max: usize, call: Call<A>) -> Result<(), Busy> {
-        let Some(calls) = self.calls.get(shard) else { return Ok(()) };
-        {
-            let mut waiting = calls.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.len() >= calls_max {
-                return Err(Busy);
-            }
-            waiting.push_back(call);
+    /// Whatever waits there already.
+    fn push(&self, shard: usize, call: Call<A>) {
+        if let Some(calls) = self.calls.get(shard) {
+            calls.push(call, 0);
+            self.shared.mailboxes[shard].wake();
         }
-        self.shared.mailboxes[shard].wake();
-        Ok(())
     }
 }

@@ -70,6 +70,10 @@ pub struct ServerStats {
     pub hook_panics: AtomicU64,
     /// Bodies for hooks that were larger than they may be.
     pub hook_bodies_refused: AtomicU64,
+    /// Calls of other threads that were refused because too much waited for their shard.
+    pub calls_refused: AtomicU64,
+    /// The same of what came from other instances by [`Remotes::try_send`](crate::Remotes::try_send).
+    pub remotes_refused: AtomicU64,
 }
 
 /// An answered WebSocket handshake.

@@ -5,6 +5,7 @@
 //! brings it says so.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_hub::Remote;
@@ -88,11 +89,15 @@ impl Remotes {
     /// The same for those who cannot wait.
     ///
     /// # Errors
-    /// [`Busy`]: the shard has no room for it now, or has ended.
+    /// [`Busy`]: the shard has no room for it now, or has ended. It is counted.
     pub fn try_send(&self, shard: usize, remote: Remote) -> Result<(), Busy> {
         let Some(inbox) = self.shared.inboxes.get(shard) else { return Ok(()) };
         let weight = inbox.weight(&remote);
-        inbox.room.try_acquire_many(weight).map_err(|_| Busy)?.forget();
+        let Ok(permit) = inbox.room.try_acquire_many(weight) else {
+            self.shared.stats.remotes_refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Busy);
+        };
+        permit.forget();
         inbox.push(remote, weight);
         self.shared.mailboxes[shard].wake();
         Ok(())

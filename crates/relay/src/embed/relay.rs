@@ -212,9 +212,11 @@ impl Relay {
     }
 
     /// Asks something in the namespace, in the order of the calls, and waits for what becomes of it.
+    /// It holds `bytes` besides the audience.
     pub(super) async fn ask(
         &self,
         audience: Audience,
+        bytes: usize,
         ask: impl FnOnce(&mut Context<'_, Client>, &str, Audience, u64) -> Result<(), EmitError>
         + Send
         + 'static,
@@ -223,7 +225,7 @@ impl Relay {
         let rules = self.inner.rules.clone();
         // Whoever asked may not wait any more.
         let token = rules.questions.expect(move |what| drop(tell.send(what)));
-        let asked = self.act(audience, move |cx, namespace, audience| {
+        let asked = self.act(audience, bytes, move |cx, namespace, audience| {
             if let Err(error) = ask(cx, namespace, audience, token) {
                 rules.questions.settle(token, Told::Failed(error));
             }
@@ -235,17 +237,21 @@ impl Relay {
         told.await.map_err(|_| CommandError::Stopped)
     }
 
-    /// Does something in the namespace, in the order of the calls.
+    /// Does something in the namespace, in the order of the calls. It holds `bytes` besides the
+    /// audience.
     pub(super) fn act(
         &self,
         audience: Audience,
+        bytes: usize,
         act: impl FnOnce(&mut Context<'_, Client>, &str, Audience) + Send + 'static,
     ) -> Result<(), CommandError> {
         if *self.inner.stopped.borrow() {
             return Err(CommandError::Stopped);
         }
         let rules = self.inner.rules.clone();
-        let called = self.inner.shards.call(HOME, move |cx| act(cx, &rules.namespace, audience));
+        let bytes = bytes.saturating_add(audience.bytes());
+        let act = move |cx: &mut Context<'_, Client>| act(cx, &rules.namespace, audience);
+        let called = self.inner.shards.call_holding(HOME, bytes, act);
         called.map_err(|_| CommandError::Busy)
     }
 }

@@ -155,8 +155,8 @@ impl Sockets {
     pub fn send(self, event: Event) -> Result<(), CommandError> {
         let packet = event.into_packet();
         packet.check(self.relay.limits()).map_err(CommandError::Emit)?;
-        let volatile = self.volatile;
-        self.relay.act(self.audience?, move |cx, namespace, audience| {
+        let (volatile, bytes) = (self.volatile, packet.bytes());
+        self.relay.act(self.audience?, bytes, move |cx, namespace, audience| {
             let broadcast = Broadcast { volatile, ..Broadcast::new(packet, audience) };
             // Whatever may be wrong with it was found above.
             let _ = cx.broadcast_to(namespace, broadcast);
@@ -178,7 +178,8 @@ impl Sockets {
     ) -> Result<Answers<T>, CommandError> {
         let packet = Event::new(name)?.arg(value)?.into_packet();
         packet.check(self.relay.limits()).map_err(CommandError::Emit)?;
-        let asked = self.relay.ask(self.audience?, move |cx, namespace, audience, token| {
+        let bytes = packet.bytes();
+        let asked = self.relay.ask(self.audience?, bytes, move |cx, namespace, audience, token| {
             let broadcast = Broadcast::new(packet, audience);
             cx.broadcast_with_ack_to(namespace, broadcast, timeout, token)
         });
@@ -194,7 +195,7 @@ impl Sockets {
     /// # Errors
     /// A target does not exist, too much waits, the instance stops meanwhile.
     pub async fn fetch(self, timeout: Duration) -> Result<Fetched, CommandError> {
-        let asked = self.relay.ask(self.audience?, move |cx, namespace, audience, token| {
+        let asked = self.relay.ask(self.audience?, 0, move |cx, namespace, audience, token| {
             cx.fetch_sockets(namespace, audience, timeout, token)
         });
         match asked.await? {
@@ -214,7 +215,7 @@ impl Sockets {
     /// The room is reserved or its name too long, a target does not exist, too much waits.
     pub fn join(self, room: impl Into<Room>) -> Result<(), CommandError> {
         let room = self.relay.check_room(room.into())?;
-        self.relay.act(self.audience?, move |cx, namespace, audience| {
+        self.relay.act(self.audience?, room.bytes(), move |cx, namespace, audience| {
             let _ = cx.sockets_join(namespace, audience, vec![room]);
         })
     }
@@ -225,7 +226,7 @@ impl Sockets {
     /// As for [`Sockets::join`].
     pub fn leave(self, room: impl Into<Room>) -> Result<(), CommandError> {
         let room = self.relay.check_room(room.into())?;
-        self.relay.act(self.audience?, move |cx, namespace, audience| {
+        self.relay.act(self.audience?, room.bytes(), move |cx, namespace, audience| {
             let _ = cx.sockets_leave(namespace, audience, vec![room]);
         })
     }
@@ -236,7 +237,7 @@ impl Sockets {
     /// # Errors
     /// A target does not exist, too much waits.
     pub fn disconnect(self) -> Result<(), CommandError> {
-        self.relay.act(self.audience?, |cx, namespace, audience| {
+        self.relay.act(self.audience?, 0, |cx, namespace, audience| {
             let _ = cx.disconnect_sockets(namespace, audience, false);
         })
     }
@@ -247,7 +248,7 @@ impl Sockets {
     /// # Errors
     /// A target does not exist, too much waits.
     pub fn close(self) -> Result<(), CommandError> {
-        self.relay.act(self.audience?, |cx, namespace, audience| {
+        self.relay.act(self.audience?, 0, |cx, namespace, audience| {
             let _ = cx.disconnect_sockets(namespace, audience, true);
         })
     }

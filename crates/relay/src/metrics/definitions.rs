@@ -282,6 +282,16 @@ const SERVER: &[Definition] = &[
         Value::Instance(|it| read(&it.server.hook_bodies_refused)),
     ),
     counter(
+        "relay_calls_refused_total",
+        "Calls of the embedding program that were refused because too much waited for the shard.",
+        Value::Instance(|it| read(&it.server.calls_refused)),
+    ),
+    counter(
+        "relay_remotes_refused_total",
+        "What came from other instances and was refused for want of room, where whoever brings it does not wait; Redis waits.",
+        Value::Instance(|it| read(&it.server.remotes_refused)),
+    ),
+    counter(
         "relay_handshakes_refused_total",
         "Handshakes refused, by Engine.IO error code.",
         Value::Labelled(&["code"], handshakes_refused),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use relay::{Builder, Code, CommandError, Drain, Event, Limits, Relay, Room, StartError, User};
+use relay::{
+    Builder, CallLimits, Code, CommandError, Drain, Event, Limits, Relay, Room, StartError, User,
+};
 use relay::{SocketId, Target};
 
 use client::{Client, fetch};
@@ -167,19 +169,20 @@ fn whoever_asks_for_too_much_at_a_time_is_told_to_wait() {
     let (gone, begun) = (std::sync::Mutex::new(gone), Arc::new(AtomicBool::new(false)));
     let begins = begun.clone();
     // A shard that does nothing until it is told to.
-    let built =
-        builder(1).limits(Limits { calls_max: 2, ..Limits::default() }).connection(move |_| {
-            begins.store(true, Ordering::SeqCst);
-            let _ = gone.lock().unwrap().recv_timeout(PATIENCE);
-        });
+    let limits = Limits { calls: CallLimits { max: 2, bytes_max: 20_000 }, ..Limits::default() };
+    let built = builder(1).limits(limits).connection(move |_| {
+        begins.store(true, Ordering::SeqCst);
+        let _ = gone.lock().unwrap().recv_timeout(PATIENCE);
+    });
     with(built, |relay| {
         let address = relay.local_addr();
         let joining = std::thread::spawn(move || Client::join(address, "/relay", "").unwrap());
         wait_until("the shard waits", || begun.load(Ordering::SeqCst));
-        for n in 0..2 {
-            relay.everyone().emit("n", &n).unwrap();
-        }
-        assert!(matches!(relay.everyone().emit("n", &2), Err(CommandError::Busy)));
+        relay.everyone().emit("n", &0).unwrap();
+        let large = "x".repeat(30_000);
+        assert!(matches!(relay.everyone().emit("n", &large), Err(CommandError::Busy)), "in bytes");
+        relay.everyone().emit("n", &1).unwrap();
+        assert!(matches!(relay.everyone().emit("n", &2), Err(CommandError::Busy)), "in number");
         go.send(()).unwrap();
         let mut client = joining.join().unwrap();
         for n in 0..2 {

@@ -1,9 +1,10 @@
 //! What other threads do on the shards of a running server.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use relay_server::hub::{Audience, Broadcast, Context, Limits, Packet, Room, SocketId};
+use relay_server::hub::{Audience, Broadcast, CallLimits, Context, Limits, Packet, Room, SocketId};
 use relay_server::{Busy, Handle};
 
 use crate::client::Client;
@@ -139,6 +140,10 @@ fn calls_put_sockets_out() {
     });
 }
 
+fn at_most(max: usize) -> CallLimits {
+    CallLimits { max, ..CallLimits::default() }
+}
+
 /// Keeps a shard from everything else until the sender is dropped.
 fn block(handle: &Handle<Echo>, shard: usize) -> Sender<()> {
     let (release, blocked) = channel::<()>();
@@ -155,7 +160,7 @@ fn block(handle: &Handle<Echo>, shard: usize) -> Sender<()> {
 #[test]
 fn more_calls_than_may_wait_are_refused() {
     at_all_sizes(|shards| {
-        let limits = Limits { calls_max: 3, decision_timeout: PATIENCE, ..Limits::default() };
+        let limits = Limits { calls: at_most(3), decision_timeout: PATIENCE, ..Limits::default() };
         let (thinker, asked) = channel();
         let running = Running::start(limits, shards, &thinker, |_| {});
         let handle = &running.handle;
@@ -182,6 +187,43 @@ fn more_calls_than_may_wait_are_refused() {
         call(handle, shard, |_| ());
         slow.echo(1);
         drop(slow);
+        running.finish();
+    });
+}
+
+/// The first may hold more than the bound: then it is alone.
+#[test]
+fn calls_that_hold_too_much_are_refused_and_counted() {
+    at_all_sizes(|shards| {
+        let limits = Limits {
+            calls: CallLimits { bytes_max: 10_000, ..CallLimits::default() },
+            ..Limits::default()
+        };
+        let running = Running::start(limits, shards, &channel().0, |_| {});
+        let (handle, shard) = (&running.handle, shards - 1);
+        let (done, made) = channel();
+        let hold = |bytes| {
+            let done = done.clone();
+            let act = move |_: &mut Context<'_, ()>| done.send(bytes).expect("somebody waits");
+            handle.call_holding(shard, bytes, act)
+        };
+        let release = block(handle, shard);
+        for (bytes, taken) in [(4_000, true), (5_000, true), (usize::MAX, false), (2_000, false)] {
+            assert_eq!(hold(bytes).is_ok(), taken, "{bytes} bytes");
+        }
+        drop(release);
+        call(handle, shard, |_| ());
+        let release = block(handle, shard);
+        for (bytes, taken) in [(1_000_000, true), (0, false)] {
+            assert_eq!(hold(bytes).is_ok(), taken, "{bytes} bytes");
+        }
+        drop(release);
+        while handle.call(shard, |_| ()) == Err(Busy) {
+            std::thread::yield_now();
+        }
+        drop(done);
+        assert_eq!(made.iter().collect::<Vec<_>>(), [4_000, 5_000, 1_000_000]);
+        assert!(running.stats.calls_refused.load(Ordering::Relaxed) >= 3);
         running.finish();
     });
 }
@@ -231,7 +273,7 @@ fn calls_from_many_threads_at_once_are_all_done() {
 /// A handle may outlive its server: calls come to nothing, and nobody hangs.
 #[test]
 fn calls_after_the_end_come_to_nothing() {
-    let limits = Limits { calls_max: 10, ..Limits::default() };
+    let limits = Limits { calls: at_most(10), ..Limits::default() };
     let running = Running::start(limits, 1, &channel().0, |_| {});
     let handle = running.handle.clone();
     running.finish();

@@ -160,7 +160,7 @@ fn clients_are_read_while_other_instances_flood() {
 fn nobody_waits_for_a_server_that_has_ended() {
     let limits = Limits { remote_bytes_max: 1, ..Limits::default() };
     let (there, _sent) = start(&limits, 1);
-    let remotes = there.server.remotes();
+    let (remotes, stats) = (there.server.remotes(), there.stats.clone());
     let answer = || Remote::Response { request: 1, response: Response::Receivers(1) };
     there.finish();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -170,6 +170,7 @@ fn nobody_waits_for_a_server_that_has_ended() {
     }
     assert_eq!(remotes.try_send(0, answer()), Err(Busy));
     assert_eq!(remotes.try_send(7, answer()), Ok(()), "there is no such shard");
+    assert_eq!(stats.remotes_refused.load(Ordering::Relaxed), 1);
 }
 
 #[test]
