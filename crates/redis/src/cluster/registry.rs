@@ -1,6 +1,7 @@
 //! The namespaces that this instance serves, their channels, and who it is in each.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha12Rng;
@@ -50,15 +51,17 @@ struct Inner {
 }
 
 /// What has to be told to the connection when a namespace begins or ends to be served.
+#[derive(Debug)]
 pub(super) enum Change {
     Begun(Topic),
+    /// The topic with this counted channel.
     Ended(Box<str>),
 }
 
 pub(super) struct Registry {
     prefix: Box<str>,
-    /// Who this instance is where it serves nothing.
-    stranger: ShortId,
+    /// What the ids in namespaces are made of.
+    secret: [u64; 2],
     probe: Box<str>,
     inner: Mutex<Inner>,
 }
@@ -66,10 +69,10 @@ pub(super) struct Registry {
 impl Registry {
     pub(super) fn new(prefix: &str, seed: [u8; 32]) -> Self {
         let mut random = ChaCha12Rng::from_seed(seed);
-        let stranger = short_id(&mut random);
+        let secret = [random.next_u64(), random.next_u64()];
         let probe = format!("{prefix}-relay#{:016x}#", random.next_u64());
         let inner = Inner { random, served: HashMap::new(), subjects: HashMap::new() };
-        Self { prefix: prefix.into(), stranger, probe: probe.into(), inner: Mutex::new(inner) }
+        Self { prefix: prefix.into(), secret, probe: probe.into(), inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -85,16 +88,16 @@ impl Registry {
         short_id(&mut self.lock().random)
     }
 
-    /// Counts, and says what changes by it.
-    pub(super) fn serve(&self, namespace: &str, serving: Serving) -> Option<Change> {
+    /// Counts, and tells what changes by it, before anybody else can change it again: what is told
+    /// is told in the order in which it happened.
+    pub(super) fn serve(&self, namespace: &str, serving: Serving, tell: impl FnOnce(Change)) {
         let mut inner = self.lock();
         let inner = &mut *inner;
         if !inner.served.contains_key(namespace) {
-            let uid = short_id(&mut inner.random);
-            let presence = Arc::new(self.presence_of(namespace, uid));
+            let presence = Arc::new(self.presence_of(namespace));
             inner.served.insert(namespace.into(), Served { times: 0, presence });
         }
-        let served = inner.served.get_mut(namespace)?;
+        let Some(served) = inner.served.get_mut(namespace) else { return };
         let before = served.times;
         served.times += match serving {
             Serving::Begins => 1,
@@ -103,11 +106,10 @@ impl Registry {
         let (is, was) = (served.times > 0, before > 0);
         let presence = served.presence.clone();
         if served.times == 0 {
-            // It has another id when it comes again, as in Node.
             inner.served.remove(namespace);
         }
         if is == was {
-            return None;
+            return;
         }
         for (name, subject) in subjects(&presence.channels) {
             if is {
@@ -117,18 +119,24 @@ impl Registry {
             }
         }
         let topic = presence.topic();
-        Some(if is { Change::Begun(topic) } else { Change::Ended(topic.counted) })
+        tell(if is { Change::Begun(topic) } else { Change::Ended(topic.counted) });
     }
 
-    fn presence_of(&self, namespace: &str, uid: ShortId) -> Presence {
+    /// The id is the same whenever the namespace comes again: what was said before it went can come
+    /// back after that, and is still our own.
+    fn presence_of(&self, namespace: &str) -> Presence {
+        let mut hasher = DefaultHasher::new();
+        (self.secret, namespace).hash(&mut hasher);
+        let [bytes @ .., _, _] = hasher.finish().to_be_bytes();
+        let uid = ShortId::new(bytes);
         let channels = Channels::new(&self.prefix, namespace, &uid);
         Presence { namespace: namespace.into(), uid, channels }
     }
 
-    /// This instance in a namespace that it serves, or in one that it does not.
+    /// This instance in a namespace, whether it serves it or not.
     pub(super) fn presence(&self, namespace: &str) -> Arc<Presence> {
         let served = self.lock().served.get(namespace).map(|it| it.presence.clone());
-        served.unwrap_or_else(|| Arc::new(self.presence_of(namespace, self.stranger)))
+        served.unwrap_or_else(|| Arc::new(self.presence_of(namespace)))
     }
 
     /// What a message is about that came by this pattern or channel; `None` if it is not listened
@@ -161,16 +169,21 @@ mod tests {
         Registry::new("socket.io", [7; 32])
     }
 
+    fn serve(it: &Registry, serving: Serving) -> Option<Change> {
+        let mut told = None;
+        it.serve("/a", serving, |change| told = Some(change));
+        told
+    }
+
     #[test]
     fn a_namespace_is_served_while_more_began_than_ended() {
         let it = registry();
-        let serve = |serving| it.serve("/a", serving);
+        let first = it.presence("/a").uid;
+        let serve = |serving| serve(&it, serving);
         assert!(serve(Serving::Ends).is_none(), "shards may be heard in any order");
         assert!(serve(Serving::Begins).is_none());
         assert!(matches!(serve(Serving::Begins), Some(Change::Begun(_))));
-        let first = it.presence("/a").uid;
         assert!(serve(Serving::Begins).is_none());
-        assert_eq!(it.presence("/a").uid, first);
         assert!(it.subject("socket.io-request#/a#").is_some());
         assert!(serve(Serving::Ends).is_none());
         assert!(
@@ -178,13 +191,38 @@ mod tests {
         );
         assert!(it.subject("socket.io-request#/a#").is_none());
         assert!(matches!(serve(Serving::Begins), Some(Change::Begun(_))));
-        assert_ne!(it.presence("/a").uid, first);
+        assert_eq!(it.presence("/a").uid, first, "what it said before is still its own");
+        assert_ne!(it.presence("/b").uid, first);
+        assert_ne!(Registry::new("socket.io", [8; 32]).presence("/a").uid, first);
+    }
+
+    #[test]
+    fn what_changes_is_told_in_the_order_in_which_it_happens() {
+        let it = registry();
+        let is_heard = Mutex::new(false);
+        let tell = |change| {
+            std::thread::yield_now();
+            let begins = matches!(change, Change::Begun(_));
+            let before = std::mem::replace(&mut *is_heard.lock().unwrap(), begins);
+            assert_ne!(before, begins);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        it.serve("/a", Serving::Begins, tell);
+                        it.serve("/a", Serving::Ends, tell);
+                    }
+                });
+            }
+        });
+        assert!(!*is_heard.lock().unwrap());
     }
 
     #[test]
     fn channels_are_known_by_what_they_are_about() {
         let it = registry();
-        it.serve("/a", Serving::Begins);
+        serve(&it, Serving::Begins);
         let uid = it.presence("/a").uid;
         let own = format!("socket.io-response#/a#{}#", uid.as_str());
         for (name, subject) in [

@@ -79,10 +79,10 @@ impl<S: Shards> Cluster for ShardPort<S> {
     }
 
     fn serve(&mut self, namespace: &str, serving: Serving) {
-        match self.shared.registry.serve(namespace, serving) {
-            Some(Change::Begun(topic)) => self.shared.link.serve(topic),
-            Some(Change::Ended(counted)) => self.shared.link.leave(&counted),
-            None => {}
-        }
+        let link = &self.shared.link;
+        self.shared.registry.serve(namespace, serving, |change| match change {
+            Change::Begun(topic) => link.serve(topic),
+            Change::Ended(counted) => link.leave(&counted),
+        });
     }
 }
