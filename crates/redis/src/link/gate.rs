@@ -55,7 +55,8 @@ impl Gate {
         self.is_idle.store(false, Ordering::SeqCst);
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether anything is read now.
+    pub(super) fn is_open(&self) -> bool {
         self.is_idle.load(Ordering::SeqCst)
             || self.read_bytes() - self.taken_bytes.load(Ordering::SeqCst) < self.bytes_max
     }

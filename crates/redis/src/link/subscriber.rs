@@ -174,7 +174,10 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
                     done?;
                     self.prove(&mut session);
                 }
-                () = self.shared.topics.changed(), if !session.closing => {
+                // Topics that come and go while steps are under way add none: the last list counts.
+                () = self.shared.topics.changed(),
+                    if !session.closing && session.steps.are_done() =>
+                {
                     session.steps.follow(&self.shared.topics.lock());
                 }
                 Ok(()) = self.publisher.changed() => self.prove(&mut session),
@@ -250,8 +253,15 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
         let read_bytes = session.inbound.gate.read_bytes();
         let was_stopped = now - pulse.looked_at > self.settings.ping_interval;
         pulse.looked_at = now;
-        if read_bytes != pulse.read_bytes || was_stopped {
+        // Nor is anything heard while what was read waits to be taken.
+        let is_deaf = was_stopped || !session.inbound.gate.is_open();
+        if read_bytes != pulse.read_bytes || is_deaf {
             *pulse = Pulse { read_bytes, heard_at: now, looked_at: now, pinged: false };
+        }
+        if let Proof::Awaited { since, .. } = &mut session.proof
+            && is_deaf
+        {
+            *since = now;
         }
         let silence = now - pulse.heard_at;
         if silence > self.settings.ping_interval + self.settings.response_timeout {

@@ -99,6 +99,14 @@ impl Redis {
         command(self.port, line)
     }
 
+    /// How many commands it has worked off.
+    pub(crate) fn commands(&self) -> u64 {
+        let stats = answer(self.port, "INFO stats").expect("an answer");
+        let mut counts =
+            stats.lines().filter_map(|it| it.strip_prefix("total_commands_processed:"));
+        counts.next().expect("a count").parse().expect("a number")
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -113,11 +121,15 @@ impl Drop for Redis {
 }
 
 fn command(port: u16, line: &str) -> Option<String> {
+    Some(answer(port, line)?.lines().next()?.to_owned())
+}
+
+/// The beginning of the answer to a command.
+fn answer(port: u16, line: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     stream.write_all(format!("{line}\r\n").as_bytes()).ok()?;
     let mut answer = [0; 1_024];
     let length = stream.read(&mut answer).ok()?;
-    let text = String::from_utf8_lossy(&answer[..length]).into_owned();
-    Some(text.lines().next()?.to_owned())
+    Some(String::from_utf8_lossy(&answer[..length]).into_owned())
 }

@@ -106,6 +106,54 @@ async fn a_listener_that_takes_its_time_holds_redis_back_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_listener_that_is_always_a_little_slow_is_no_sign_of_a_dead_redis() {
+    let redis = Redis::start(&[]);
+    let a = Peer::new(&redis.url(), "a");
+    let mut b = Peer::with(&redis.url(), "b", (settings(), QUEUE_BYTES_MAX), 0);
+    a.up().await;
+    b.up().await;
+    // Far more than what is read ahead.
+    for _ in 0..2_000 {
+        a.send("t#", vec![0; 200]).expect("room");
+    }
+    // Together longer than the time after which a silent Redis is given up, from what was read.
+    for _ in 0..200 {
+        b.permits.add_permits(1);
+        b.next().await;
+        tokio::time::sleep(settings().ping_interval / 20).await;
+    }
+    assert_eq!(b.link.stats().failures.load(Ordering::Relaxed), 0);
+    b.permits.add_permits(1_800);
+    for _ in 0..1_800 {
+        b.next().await;
+    }
+}
+
+#[tokio::test]
+async fn topics_that_come_and_go_faster_than_redis_takes_them_do_not_pile_up() {
+    let redis = Redis::start(&[]);
+    let a = Peer::new(&redis.url(), "a");
+    a.up().await;
+    let before = redis.commands();
+    redis.signal("STOP");
+    for _ in 0..1_000 {
+        a.link.serve(topic("u", "a"));
+        tokio::task::yield_now().await;
+        a.link.leave("u-requests");
+        tokio::task::yield_now().await;
+    }
+    a.link.serve(topic("v", "a"));
+    redis.signal("CONT");
+    while a.subscribers("v-requests").await != Some(1) {
+        tokio::time::sleep(settings().ping_interval / 10).await;
+    }
+    assert_eq!(a.subscribers("u-requests").await, Some(0));
+    assert_eq!(a.link.stats().failures.load(Ordering::Relaxed), 0);
+    let commands = redis.commands() - before;
+    assert!(commands < 1_000, "{commands}");
+}
+
+#[tokio::test]
 async fn a_password_is_needed_and_never_told() {
     let redis = Redis::start(&["--requirepass", "s3cret"]);
     let url = |password: &str| format!("redis://:{password}@127.0.0.1:{}", redis.port);
