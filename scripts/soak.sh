@@ -5,6 +5,7 @@
 #   scripts/soak.sh churn [websocket|polling|upgrade] [SECONDS]   clients come, talk and leave (3600)
 #   scripts/soak.sh hold [SECONDS]     10,000 connections and a broadcast a second, beside Node (600)
 #   scripts/soak.sh upgrade            500 stock clients that upgrade under 50 messages a second
+#   scripts/soak.sh restart            2,000 stock clients whose gateway is killed, or drains, and is back
 #   scripts/soak.sh conformance [RUNS] every behaviour at 1, 2 and 4 shards, again and again (30)
 
 set -euo pipefail
@@ -68,8 +69,17 @@ upgrade() {
     for shards in 1 2 4; do
         serve "$port" RELAY_SHARDS="$shards" "$bin/relay"
         echo "$shards shards"
-        (cd tests/e2e/js && node upgrade/upgrade-load.mjs "http://127.0.0.1:$port")
+        (cd tests/e2e/js && node load/upgrade.mjs "http://127.0.0.1:$port")
         port=$((port + 1))
+    done
+}
+
+restart() {
+    build
+    npm_in tests/e2e/js
+    local manner
+    for manner in kill drain; do
+        (cd tests/e2e/js && RELAY_BIN="$bin/relay" node load/restart.mjs "$manner")
     done
 }
 
@@ -82,9 +92,9 @@ conformance() {
 }
 
 case ${1:-} in
-churn | hold | upgrade | conformance) "$@" ;;
+churn | hold | upgrade | restart | conformance) "$@" ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0"
+    sed -n '2,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { cleanEnvironment, onEveryShardCount } from '../lib/relay.mjs';
 
-const LOAD = fileURLToPath(new URL('../upgrade/upgrade-load.mjs', import.meta.url));
+const LOAD = fileURLToPath(new URL('../load/upgrade.mjs', import.meta.url));
 const CLIENTS = 100;
 
 onEveryShardCount('upgrade under load', (relay) => {

@@ -1,7 +1,7 @@
 // Many stock clients begin by polling and upgrade while a sender never pauses: nothing may be lost,
 // doubled or turned around on the way.
 //
-//   node upgrade/upgrade-load.mjs http://127.0.0.1:5000 [--clients 500] [--rate 50] [--arrivals 50]
+//   node load/upgrade.mjs http://127.0.0.1:5000 [--clients 500] [--rate 50] [--arrivals 50]
 //
 // `--rate` is messages a second, `--arrivals` new clients a second. Exit code 0: every client
 // upgraded and received what it was owed.
