@@ -2,7 +2,7 @@
 
 use crate::denial::Reply;
 use crate::hooks::{Admission, State};
-use crate::message::Kept;
+use crate::message::Delivery;
 
 /// What is kept of a socket.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// The client is this user.
     Identify(Box<str>),
     /// A message goes its way.
-    Message(Kept),
+    Message(Delivery<'static>),
 }
 
 impl Command {
@@ -47,7 +47,7 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Identify(usuario) => usuario.len(),
-            Self::Message(kept) => kept.bytes(),
+            Self::Message(delivery) => delivery.bytes(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub enum Fact<'a> {
         /// Its session.
         session: SessionSummary,
     },
-    /// A client that wanted in was refused by the program.
+    /// A client that wanted in was refused: by the program, or because it has too many to decide on.
     ConnectRefused {
         /// Its address.
         address: IpAddr,

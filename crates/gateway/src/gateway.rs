@@ -14,7 +14,7 @@ use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, EventName};
 
 use crate::client::{Client, Command, Pending};
-use crate::command::argument;
+use crate::command::{argument, data};
 use crate::denial::{Code, Denial, Reply};
 use crate::fact::{Fact, Observer, Witness};
 use crate::handshake::Handshake;
@@ -25,11 +25,11 @@ use crate::later::{Background, Outcome, caught, or_panic};
 use crate::message::Delivery;
 use crate::metrics::GatewayStats;
 use crate::questions::{Questions, Told};
-use crate::rooms::{be, join, leave};
+use crate::rooms::{join, leave};
 use crate::socket::Socket;
 use crate::user;
 
-use outcome::{Slot, refuse, refuse_connect, resume, think};
+use outcome::{Slot, identify, refuse, refuse_connect, resume, send, think};
 
 /// The namespaces that Relay serves unless it is told otherwise.
 pub const NAMESPACES: [&str; 2] = ["/", RELAY];
@@ -151,15 +151,16 @@ impl Gateway {
         reply: Reply,
         args: &Args<'_>,
     ) -> Result<Step, Denial> {
-        let delivery = Delivery::read(cx, args, reply.event)?;
+        let data = data(args, cx.limits())?;
+        let delivery = Delivery::read(cx, args, reply.event, data)?;
         let hooks = &self.rules.hooks;
         let hook = if reply.event == "relay" { &hooks.message } else { &hooks.notify };
         if let Some(hook) = hook {
             let asked = Message {
                 who: who(cx, reply.socket).ok_or(Code::BadData)?,
-                data: delivery.data,
+                data,
                 destination: &delivery.destination,
-                attachments: delivery.attachments,
+                attachments: &delivery.attachments,
             };
             match hook(&asked) {
                 Verdict::Allow(()) => {}
@@ -170,18 +171,7 @@ impl Gateway {
                 }
             }
         }
-        delivery.send(cx, reply.socket)?;
-        self.stats.message(delivery.kind.as_deref(), &delivery.destination);
-        self.witness.tell_of(cx, reply.socket, |socket, user| {
-            Some(Fact::Message {
-                is_notification: reply.event != "relay",
-                socket,
-                user,
-                kind: delivery.kind.as_deref(),
-                destination: &delivery.destination,
-                bytes: delivery.bytes(),
-            })
-        });
+        send(cx, &self.stats, &self.witness, reply, &delivery)?;
         Ok(Step::Done)
     }
 
@@ -209,8 +199,7 @@ impl Gateway {
                 }
             }
         }
-        be(cx, reply.socket, claimed)?;
-        self.witness.identified(cx, reply.socket);
+        identify(cx, &self.witness, reply.socket, claimed)?;
         Ok(Step::Done)
     }
 
@@ -286,7 +275,9 @@ impl Application for Gateway {
             }
             Verdict::Later(thought) => {
                 let Some((background, slot)) = self.slot() else {
-                    return Decision::Refuse(Refusal::new("Server busy"));
+                    let refusal = Refusal::new("Server busy");
+                    refuse_connect(&self.witness, address, &refusal);
+                    return Decision::Refuse(refusal);
                 };
                 let witness = self.witness.clone();
                 think(&background, slot, request.ticket, async move {

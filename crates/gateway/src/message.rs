@@ -8,36 +8,28 @@ use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, Attachments};
 
 use crate::client::Client;
-use crate::command::{Destination, Routing, data};
+use crate::command::{Destination, Routing};
 use crate::denial::Code;
 
-/// A message that may be sent.
+/// A message that may be sent; one that waits for a decision owns what it is made of.
+#[derive(Debug)]
 pub(crate) struct Delivery<'a> {
-    pub(crate) data: &'a str,
     /// What is sent on: what came, byte for byte, unless there is something to leave out.
     passed: Cow<'a, [u8]>,
-    pub(crate) attachments: &'a [Bytes],
+    pub(crate) attachments: Cow<'a, [Bytes]>,
     pub(crate) destination: Destination,
     /// Its `tipo` if that is a string.
     pub(crate) kind: Option<Cow<'a, [u8]>>,
 }
 
-/// A message that waits for a decision.
-pub(crate) struct Kept {
-    passed: Bytes,
-    attachments: Vec<Bytes>,
-    pub(crate) destination: Destination,
-    pub(crate) kind: Option<Box<[u8]>>,
-}
-
 impl<'a> Delivery<'a> {
-    /// Reads the arguments of an event.
+    /// Reads the arguments of an event with this `data`.
     pub(crate) fn read(
         cx: &Context<'_, Client>,
-        args: &Args<'a>,
+        args: &'a Args<'a>,
         event: &str,
+        data: &'a str,
     ) -> Result<Self, Code> {
-        let data = data(args, cx.limits())?;
         let routing = Routing::read(data);
         let destination = routing.destination(cx.limits())?;
         let Attachments::List(attachments) = args.attachments() else {
@@ -54,38 +46,27 @@ impl<'a> Delivery<'a> {
             Cow::Borrowed(args.raw().as_bytes())
         };
         let kind = routing.tipo.filter(|raw| json::kind(raw) == Kind::String).map(json::unescape);
-        Ok(Self { data, passed, attachments, destination, kind })
-    }
-
-    /// Sends it where its data says.
-    pub(crate) fn send(&self, cx: &mut Context<'_, Client>, socket: SocketKey) -> Result<(), Code> {
-        send(cx, socket, &self.destination, &self.passed, self.attachments)
-    }
-
-    /// Bytes of what is sent on.
-    pub(crate) fn bytes(&self) -> usize {
-        self.passed.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
-    }
-
-    pub(crate) fn keep(self) -> Kept {
-        Kept {
-            passed: Bytes::from(self.passed.into_owned()),
-            attachments: self.attachments.to_vec(),
-            destination: self.destination,
-            kind: self.kind.map(|kind| kind.as_ref().into()),
-        }
-    }
-}
-
-impl Kept {
-    /// Its weight in the memory budget.
-    pub(crate) fn bytes(&self) -> usize {
-        self.passed.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        Ok(Self { passed, attachments: attachments.into(), destination, kind })
     }
 
     /// Sends it where its data says.
     pub(crate) fn send(&self, cx: &mut Context<'_, Client>, socket: SocketKey) -> Result<(), Code> {
         send(cx, socket, &self.destination, &self.passed, &self.attachments)
+    }
+
+    /// Bytes of what is sent on: its weight in the memory budget while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.passed.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn keep(self) -> Delivery<'static> {
+        Delivery {
+            passed: self.passed.into_owned().into(),
+            attachments: self.attachments.into_owned().into(),
+            destination: self.destination,
+            kind: self.kind.map(|kind| kind.into_owned().into()),
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use relay_hub::{Context, Refusal, SocketKey, Ticket};
 
 use crate::client::{Client, Command, Pending};
-use crate::denial::{Denial, Reply};
+use crate::denial::{Code, Denial, Reply};
 use crate::fact::{Fact, Witness};
 use crate::later::{Background, Outcome, Work};
+use crate::message::Delivery;
 use crate::metrics::GatewayStats;
 use crate::rooms::be;
 
@@ -49,31 +50,48 @@ pub(super) fn resume(
     let pending = cx.data_mut(socket).and_then(Client::take_pending);
     let Some(Pending { reply, command }) = pending else { return };
     let done = decided.and_then(|()| match command {
-        Command::Identify(usuario) => {
-            be(cx, socket, &usuario)?;
-            witness.identified(cx, socket);
-            Ok(())
-        }
-        Command::Message(kept) => {
-            kept.send(cx, socket)?;
-            stats.message(kept.kind.as_deref(), &kept.destination);
-            witness.tell_of(cx, socket, |socket, user| {
-                Some(Fact::Message {
-                    is_notification: reply.event != "relay",
-                    socket,
-                    user,
-                    kind: kept.kind.as_deref(),
-                    destination: &kept.destination,
-                    bytes: kept.bytes(),
-                })
-            });
-            Ok(())
-        }
+        Command::Identify(usuario) => Ok(identify(cx, witness, socket, &usuario)?),
+        Command::Message(delivery) => Ok(send(cx, stats, witness, reply, &delivery)?),
     });
     match done {
         Ok(()) => reply.accept(cx),
         Err(denial) => refuse(cx, stats, witness, reply, &denial),
     }
+}
+
+/// A client is who it says it is.
+pub(super) fn identify(
+    cx: &mut Context<'_, Client>,
+    witness: &Witness,
+    socket: SocketKey,
+    usuario: &str,
+) -> Result<(), Code> {
+    be(cx, socket, usuario)?;
+    witness.identified(cx, socket);
+    Ok(())
+}
+
+/// A message that was accepted goes its way.
+pub(super) fn send(
+    cx: &mut Context<'_, Client>,
+    stats: &GatewayStats,
+    witness: &Witness,
+    reply: Reply,
+    delivery: &Delivery<'_>,
+) -> Result<(), Code> {
+    delivery.send(cx, reply.socket)?;
+    stats.message(delivery.kind.as_deref(), &delivery.destination);
+    witness.tell_of(cx, reply.socket, |socket, user| {
+        Some(Fact::Message {
+            is_notification: reply.event != "relay",
+            socket,
+            user,
+            kind: delivery.kind.as_deref(),
+            destination: &delivery.destination,
+            bytes: delivery.bytes(),
+        })
+    });
+    Ok(())
 }
 
 pub(super) fn refuse_connect(witness: &Witness, address: IpAddr, refusal: &Refusal) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use relay_gateway::{Admission, Code, Event, Hooks, Verdict};
 use relay_hub::{Audience, EndReason, Limits, Refusal, Room};
 
-use crate::world::World;
+use crate::world::{Notes, World};
 
 #[test]
 fn authorize_sees_the_handshake_and_admits_or_refuses() {
@@ -63,15 +63,19 @@ fn a_decision_at_the_door_may_take_its_time() {
 #[test]
 fn there_is_a_bound_on_decisions_whatever_becomes_of_their_clients() {
     let hooks = Hooks::new().authorize(|_| Verdict::<(), _>::later(std::future::pending()));
-    let mut world = World::with(hooks, Limits { decisions_max: 2, ..Limits::default() });
+    let (limits, notes) =
+        (Limits { decisions_max: 2, ..Limits::default() }, Arc::<Notes>::default());
+    let mut world = World::observed(hooks, limits, notes.clone());
     for _ in 0..2 {
         let it = world.open();
         world.send(it, "40/relay,");
         world.hang_up(it);
     }
+    notes.take();
     let it = world.open();
     world.send(it, "40/relay,");
     world.expect(it, &[r#"44{"message":"Server busy"}"#]);
+    assert_eq!(notes.take(), ["connect_refused address=127.0.0.1 reason=Server busy"]);
     assert_eq!((world.background.waiting(), world.stats.thoughts_refused.get()), (2, 1));
 }
 
