@@ -152,7 +152,8 @@ pub struct Limits {
     pub listen_backlog: u32,
     /// Time for the head of an HTTP request, and for the next one on a kept connection.
     pub http_head_timeout: Duration,
-    /// Time for the body of an HTTP request, from its head to its last byte.
+    /// Time for the body of an HTTP request, from its head to its last byte. Where a hook reads it,
+    /// the time in which the hook wants nothing of it does not count.
     pub http_body_timeout: Duration,
     /// Time in which a hook of the program must answer an HTTP request.
     pub http_hook_timeout: Duration,

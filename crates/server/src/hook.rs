@@ -22,6 +22,7 @@ use hyper::{Request, Response, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::Shared;
@@ -37,7 +38,8 @@ pub struct PeerAddress(pub IpAddr);
 pub enum HttpBodyError {
     /// It has more bytes than [`http_hook_body_bytes_max`](relay_hub::Limits): our limit.
     TooLarge,
-    /// It was not there within [`http_body_timeout`](relay_hub::Limits): the client's fault.
+    /// The client let itself be waited for longer than [`http_body_timeout`](relay_hub::Limits), in
+    /// sum: its fault.
     TimedOut,
     /// The client went away, or sent what is no body.
     Broken,
@@ -261,10 +263,8 @@ async fn with_body<T>(
     pieces: Sender<Result<Bytes, HttpBodyError>>,
     shared: &Shared,
 ) -> Result<T, tokio::task::JoinError> {
-    let patience = shared.limits().http_body_timeout;
     let passed = async {
-        let end = tokio::time::timeout(patience, pass(body, &pieces, shared));
-        if let Err(error) = end.await.unwrap_or(Err(HttpBodyError::TimedOut)) {
+        if let Err(error) = pass(body, &pieces, shared).await {
             let _ = pieces.send(Err(error)).await;
         }
         drop(pieces);
@@ -284,10 +284,15 @@ async fn pass(
     shared: &Shared,
 ) -> Result<(), HttpBodyError> {
     let mut left = shared.limits().http_hook_body_bytes_max;
+    let mut patience = shared.limits().http_body_timeout;
     loop {
         // Nothing is read before somebody wants it. Who does not want the rest leaves it.
         let Ok(place) = pieces.reserve().await else { return Ok(()) };
-        let Some(frame) = body.frame().await else { return Ok(()) };
+        // The client has no part in how long the hook takes: its time runs while it owes bytes.
+        let asked = Instant::now();
+        let frame = tokio::time::timeout(patience, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| HttpBodyError::TimedOut)? else { return Ok(()) };
+        patience = patience.saturating_sub(asked.elapsed());
         let Ok(piece) = frame.map_err(|_| HttpBodyError::Broken)?.into_data() else { continue };
         let Some(rest) = left.checked_sub(piece.len()) else {
             shared.stats.hook_bodies_refused.fetch_add(1, Ordering::Relaxed);

@@ -22,7 +22,7 @@ use crate::client::{Client, ask_websocket, get};
 use crate::{PATIENCE, Running, wait_until};
 
 /// Sends a request and reads everything up to the end of the connection.
-fn talk(address: SocketAddr, request: &str) -> String {
+pub(crate) fn talk(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     stream.write_all(request.as_bytes()).expect("it takes requests");
@@ -31,28 +31,28 @@ fn talk(address: SocketAddr, request: &str) -> String {
     answer
 }
 
-fn fetch(address: SocketAddr, line: &str, body: &str) -> String {
+pub(crate) fn fetch(address: SocketAddr, line: &str, body: &str) -> String {
     let length = body.len();
     let head = format!("{line} HTTP/1.1\r\nHost: a\r\nX-Key: k\r\nConnection: close\r\n");
     talk(address, &format!("{head}Content-Length: {length}\r\n\r\n{body}"))
 }
 
-fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|it| it.parse().ok()).expect("a status")
 }
 
-fn body(answer: &str) -> &str {
+pub(crate) fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").expect("a head").1
 }
 
-fn answer(status: StatusCode, body: String) -> Option<Response<String>> {
+pub(crate) fn answer(status: StatusCode, body: String) -> Option<Response<String>> {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     Some(answer)
 }
 
 /// A server with this hook, and a runtime that it runs on.
-fn with_hook<F>(
+pub(crate) fn with_hook<F>(
     limits: Limits,
     hook: impl Fn(Request<HttpBody>) -> F + Send + Sync + 'static,
     test: impl FnOnce(&Running),
@@ -79,7 +79,7 @@ fn with(
     running.finish();
 }
 
-async fn tell(request: Request<HttpBody>) -> Option<Response<String>> {
+pub(crate) async fn tell(request: Request<HttpBody>) -> Option<Response<String>> {
     let address = request.extensions().get::<PeerAddress>().map(|it| it.0);
     let key = request.headers().get("x-key").cloned();
     let (method, uri) = (request.method().clone(), request.uri().clone());

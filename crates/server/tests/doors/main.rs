@@ -2,6 +2,7 @@
 //! other threads, who may begin a session, the cookie.
 
 mod allow;
+mod bodies;
 mod calls;
 mod client;
 mod cluster;
