@@ -1,55 +1,29 @@
 // HAProxy itself: what it says to the servers behind it, its reload, and servers of Node behind it.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { Server } from 'socket.io';
 
 import { eventually } from '../e2e/js/lib/wait.mjs';
 import { WAYS, clients, closeClients } from './lib/client.mjs';
-import { Cluster, freePorts, isRunning } from './lib/cluster.mjs';
+import { Cluster, isRunning } from './lib/cluster.mjs';
+import { Proxy, checkHealth } from './lib/proxy.mjs';
 
-const configuration = join(import.meta.dirname, '../../deploy/haproxy/haproxy.cfg');
-
-/** HAProxy in front of servers of the test's own. */
-class Proxy {
-  /** Starts it with the configuration as `change` makes it; `servers` have no port yet. */
-  static async start(servers, change = (text) => text) {
-    const proxy = new Proxy();
-    proxy.servers = servers;
-    proxy.dir = mkdtempSync(join(tmpdir(), 'relay-proxy-'));
-    const env = { PATH: process.env.PATH, ADMIN_SOCKET: `unix@${join(proxy.dir, 'admin.sock')}` };
-    for (const [i, server] of servers.entries()) {
-      await once(server.listen(0, '127.0.0.1'), 'listening');
-      env[`UPSTREAM_${i + 1}`] = `127.0.0.1:${server.address().port}`;
-    }
-    const port = await freePorts(2);
-    env.FRONT_BIND = `127.0.0.1:${port}`;
-    env.PEER_BIND = `127.0.0.1:${port + 1}`;
-    const file = join(proxy.dir, 'haproxy.cfg');
-    writeFileSync(file, change(readFileSync(configuration, 'utf8')));
-    proxy.child = spawn('haproxy', ['-W', '-f', file], { env, stdio: 'ignore' });
-    proxy.url = `http://127.0.0.1:${port}`;
-    const answers = () => fetch(`${proxy.url}/health`).then((it) => it.ok, () => false);
-    await eventually('HAProxy', answers, 60_000);
-    return proxy;
-  }
-
-  async stop() {
-    this.child.kill('SIGTERM');
-    if (this.child.exitCode === null) await once(this.child, 'close');
-    for (const server of this.servers) {
+/** HAProxy in front of servers of the test's own, which have no port yet. */
+async function behindProxy(servers, change) {
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
+  const proxy = await Proxy.start(servers.map((it) => it.address().port), change);
+  const end = async () => {
+    await proxy.stop();
+    for (const server of servers) {
       server.closeAllConnections();
       server.close();
     }
-    rmSync(this.dir, { recursive: true });
-  }
+  };
+  return { url: proxy.url, end };
 }
 
 describe('what is behind HAProxy sees', () => {
@@ -63,9 +37,9 @@ describe('what is behind HAProxy sees', () => {
         const { method, url, headersDistinct } = request;
         response.end(JSON.stringify({ method, url, headers: headersDistinct, body }));
       });
-    proxy = await Proxy.start(Array.from({ length: 4 }, echo));
+    proxy = await behindProxy(Array.from({ length: 4 }, echo));
   });
-  after(() => proxy?.stop());
+  after(() => proxy?.end());
 
   /** What an instance was asked; header fields as `[name, value]`, a name more than once too. */
   async function seen(fields, path = '/socket.io/?EIO=4&transport=polling&sid=x&a=%20b') {
@@ -119,11 +93,10 @@ describe('servers of Node behind HAProxy', () => {
       });
       return server;
     };
-    const change = (text) => text.replace('meth GET uri /ready', 'meth GET uri /health');
-    proxy = await Proxy.start(Array.from({ length: 4 }, node), change);
+    proxy = await behindProxy(Array.from({ length: 4 }, node), checkHealth);
   });
   afterEach(closeClients);
-  after(() => proxy?.stop());
+  after(() => proxy?.end());
 
   for (const way of Object.keys(WAYS)) {
     test(`a session stays on its server (${way})`, async () => {

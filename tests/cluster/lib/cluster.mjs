@@ -3,12 +3,13 @@
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, connect } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { eventually } from '../../e2e/js/lib/wait.mjs';
+import { admin, stateOf } from './haproxy.mjs';
 
 const run = promisify(execFile);
 const script = join(import.meta.dirname, '../../../scripts/cluster.sh');
@@ -122,25 +123,18 @@ export class Cluster {
     return Object.fromEntries(await Promise.all(all));
   }
 
+  get socket() {
+    return join(this.dir, 'admin.sock');
+  }
+
   /** What HAProxy's administration socket answers. */
   admin(command) {
-    return new Promise((resolve, reject) => {
-      let answer = '';
-      connect(join(this.dir, 'admin.sock'))
-        .setEncoding('utf8')
-        .on('data', (text) => (answer += text))
-        .on('error', reject)
-        .on('close', () => resolve(answer))
-        .end(`${command}\n`);
-    });
+    return admin(this.socket, command);
   }
 
   /** Whether HAProxy gives new sessions to a gateway. */
   async isUp(name) {
-    const rows = (await this.admin('show servers state relay')).split('\n');
-    const names = rows.find((row) => row.startsWith('# ')).slice(2).split(' ');
-    const row = rows.map((it) => it.split(' ')).find((it) => it[names.indexOf('srv_name')] === name);
-    return row[names.indexOf('srv_op_state')] === '2';
+    return (await stateOf(this.socket, name)).running;
   }
 
   /** The process of HAProxy that serves; `undefined` while it is being replaced. */

@@ -32,6 +32,8 @@ relay.on('connection', (socket) => {
 http.listen(Number(PORT), '127.0.0.1');
 
 process.once('SIGTERM', async () => {
+  // A connection on which nothing is said would keep it, as long as the proxy likes.
+  setTimeout(() => http.closeAllConnections(), 1000);
   await io.close();
   // What was published goes out before the connection ends.
   if (ready()) await publisher.quit();

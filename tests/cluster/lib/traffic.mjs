@@ -58,6 +58,12 @@ class Sender extends Participant {
     }, 1000 / rate);
   }
 
+  /** Whether there is nothing to wait for: what was said before an outage may be gone. */
+  isAnswered() {
+    const last = this.said.at(-1);
+    return !last || last.acknowledged || this.outages.some(({ to }) => to > last.sentAt);
+  }
+
   end() {
     clearInterval(this.timer);
   }
@@ -176,8 +182,7 @@ export class Traffic {
   /** No more is said, and what is said has arrived. */
   async end() {
     for (const it of this.senders) it.end();
-    const answered = (it) => !it.socket.connected || it.said.at(-1)?.acknowledged !== false;
-    await eventually('last acknowledgements', () => this.senders.every(answered), PATIENCE_MS);
+    await eventually('last acknowledgements', () => this.senders.every((it) => it.isAnswered()), PATIENCE_MS);
     await this.caughtUp();
   }
 }
