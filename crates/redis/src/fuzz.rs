@@ -10,8 +10,9 @@ use relay_socketio::json;
 
 use crate::classic::{
     ATTACHMENTS_MAX, Answer, Change, DecodeLimits, Heard, OwnRequest, PeerRequestBody,
-    PeerResponseBody, Refused, ShortId, decode_broadcast, decode_request, decode_response,
-    write_ack, write_answer, write_broadcast, write_broadcast_with_ack, write_request,
+    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_request,
+    decode_response, write_ack, write_answer, write_broadcast, write_broadcast_with_ack,
+    write_request,
 };
 
 /// Inputs beyond this are cut.
@@ -23,6 +24,7 @@ const LIMITS: DecodeLimits = DecodeLimits {
     depth_max: 32,
     attachments_max: ATTACHMENTS_MAX,
     rooms_max: 64,
+    fetch_bytes_max: 1 << 20,
 };
 const NAMESPACE: &str = "/";
 
@@ -197,6 +199,7 @@ fn spellable(rooms: &[Room]) -> bool {
 }
 
 fn be_answered(message: &[u8]) {
+    let _ = answered_id(message, LIMITS);
     let Ok(response) = decode_response(message, LIMITS) else { return };
     let check = |text: &str| assert!(json::check(text).is_ok(), "{text}");
     match response.body {

@@ -45,6 +45,7 @@ const LIMITS: DecodeLimits = DecodeLimits {
     depth_max: 100,
     attachments_max: 10,
     rooms_max: 1_000,
+    fetch_bytes_max: 1 << 20,
 };
 const BYTES_MAX: usize = 100_000;
 

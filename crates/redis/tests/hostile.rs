@@ -2,13 +2,19 @@
 
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    AnswerKind, Change, DecodeLimits, Garbage, Heard, OwnRequest, PeerRequestBody, Refused,
-    ShortId, decode_broadcast, decode_request, decode_response, write_broadcast, write_request,
+    AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, PeerRequestBody,
+    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_request,
+    decode_response, write_broadcast, write_request,
 };
 use relay_socketio::msgpack::write_value;
 
-const LIMITS: DecodeLimits =
-    DecodeLimits { message_bytes_max: 2_000, depth_max: 8, attachments_max: 10, rooms_max: 3 };
+const LIMITS: DecodeLimits = DecodeLimits {
+    message_bytes_max: 2_000,
+    depth_max: 8,
+    attachments_max: 10,
+    rooms_max: 3,
+    fetch_bytes_max: 1_000,
+};
 
 fn own() -> ShortId {
     ShortId::new([0; 6])
@@ -223,4 +229,53 @@ fn answers_of_other_shapes_are_garbage() {
     for bytes in [&b"\xc0"[..], b"[]", b"{", b"", b"\xef\xbb\xbf{}"] {
         assert!(decode_response(bytes, LIMITS).is_err(), "{bytes:?}");
     }
+}
+
+#[test]
+fn ids_are_no_longer_than_ids_are() {
+    for (length, expected) in [(ID_BYTES_MAX, None), (ID_BYTES_MAX + 1, Some(Garbage::IdTooLong))] {
+        let id = "i".repeat(length);
+        for request in [
+            format!(r#"{{"uid":"{id}","requestId":"q","type":1}}"#),
+            format!(r#"{{"uid":"u","requestId":"{id}","type":1}}"#),
+            format!(r#"{{"requestid":"{id}","type":2}}"#),
+        ] {
+            let decoded = decode_request(request.as_bytes(), LIMITS);
+            assert_eq!(decoded.err(), expected, "{request}");
+        }
+        let broadcast = msgpack(&format!(r#"["{id}",{{"type":2,"data":["x"]}},{{}}]"#), &[]);
+        assert_eq!(decode_broadcast(&broadcast, &own(), "/", LIMITS).err(), expected);
+        let answer = format!(r#"{{"requestId":"{id}","sockets":[]}}"#);
+        assert_eq!(answered_id(answer.as_bytes(), LIMITS).err(), expected);
+    }
+}
+
+#[test]
+fn whose_answer_it_is_stands_in_front_of_what_is_looked_at() {
+    for json in [r#"{"requestId":"q\u0031","sockets":[}"#, r#"{"type":6,"requestId":"q1","data":"#]
+    {
+        assert_eq!(answered_id(json.as_bytes(), LIMITS).as_deref(), Ok(&b"q1"[..]), "{json}");
+        assert!(decode_response(json.as_bytes(), LIMITS).is_err());
+    }
+    let mut cut = msgpack(r#"{"type":9,"requestId":"q1","packet":["x"]}"#, &[]);
+    cut.pop();
+    assert_eq!(answered_id(&cut, LIMITS).as_deref(), Ok(&b"q1"[..]));
+    for none in [&b""[..], b"{", b"{}", b"[]", b"\x80", b"\xc1", br#"{"requestId":5}"#] {
+        assert!(answered_id(none, LIMITS).is_err(), "{none:?}");
+    }
+}
+
+#[test]
+fn more_sockets_than_may_be_kept_are_not_taken() {
+    let sockets = |count: usize| {
+        let list = vec![r#""s""#; count].join(",");
+        let json = format!(r#"{{"requestId":"q","sockets":[{list}]}}"#);
+        match decode_response(json.as_bytes(), LIMITS).expect("an answer").body {
+            PeerResponseBody::Sockets(sockets) => sockets.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(sockets(3), 3);
+    let most = sockets(400);
+    assert!(most > 3 && most < 20, "{most}");
 }

@@ -8,8 +8,13 @@ use relay_redis::classic::{
     write_request,
 };
 
-const LIMITS: DecodeLimits =
-    DecodeLimits { message_bytes_max: 1 << 20, depth_max: 16, attachments_max: 10, rooms_max: 100 };
+const LIMITS: DecodeLimits = DecodeLimits {
+    message_bytes_max: 1 << 20,
+    depth_max: 16,
+    attachments_max: 10,
+    rooms_max: 100,
+    fetch_bytes_max: 1 << 20,
+};
 
 fn room() -> impl Strategy<Value = Room> {
     prop_oneof![

@@ -77,6 +77,7 @@ impl Prepared {
                 depth_max: limits.json_depth_max,
                 attachments_max: limits.attachments_max,
                 rooms_max: limits.cluster.rooms_max,
+                fetch_bytes_max: limits.fetch_bytes_max,
             },
             answer_timeout: limits.cluster.answer_timeout,
             questions_max: limits.cluster.questions_max,

@@ -6,7 +6,7 @@ use relay_socketio::msgpack::{Reader, Token, Value, read_value, write_array_head
 use super::document::DecodeLimits;
 use super::event::{Refused, packet, write_packet};
 use super::garbage::Garbage;
-use super::id::ShortId;
+use super::id::{ShortId, bounded};
 use super::options::{Flags, Options, write_options};
 
 /// A broadcast of another instance, or of an emitter outside of the cluster.
@@ -57,6 +57,7 @@ pub fn decode_broadcast(
     if bytes.len() > limits.message_bytes_max {
         return Err(Garbage::TooLarge);
     }
+    bounded(sender)?;
     let (data, is_here) = read_packet(&mut reader, namespace, limits)?;
     if !is_here {
         return Ok(Heard::OtherNamespace);

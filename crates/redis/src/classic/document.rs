@@ -21,6 +21,8 @@ pub struct DecodeLimits {
     pub attachments_max: usize,
     /// Rooms named in one list.
     pub rooms_max: usize,
+    /// What the sockets of one answer cost to keep, roughly, in bytes; what is beyond is left out.
+    pub fetch_bytes_max: usize,
 }
 
 /// How deep the arguments of an event lie in a request: `{packet: {data: …}}`.

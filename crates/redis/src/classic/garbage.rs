@@ -19,6 +19,8 @@ pub enum Garbage {
     TooManyAttachments,
     /// It names more rooms than [`super::DecodeLimits::rooms_max`].
     TooManyRooms,
+    /// An id is longer than [`super::ID_BYTES_MAX`].
+    IdTooLong,
     /// A part is missing or of another type; the word says which.
     Shape(&'static str),
     /// A number that stands for no request.
@@ -35,6 +37,7 @@ impl Garbage {
             Self::TooDeep => "too_deep",
             Self::TooManyAttachments => "too_many_attachments",
             Self::TooManyRooms => "too_many_rooms",
+            Self::IdTooLong => "id_too_long",
             Self::Shape(_) => "shape",
             Self::UnknownType => "unknown_type",
         }

@@ -1,5 +1,11 @@
 //! Ids of this dialect: ours, and those that peers made.
 
+use super::garbage::Garbage;
+
+/// Bytes of an id of a peer, or of one of its requests, which answers repeat. Adapters make them of
+/// 6 to 36 characters.
+pub const ID_BYTES_MAX: usize = 256;
+
 /// Characters of an id of an instance or a request.
 pub(super) const SHORT_ID_CHARS: usize = 6;
 
@@ -71,6 +77,11 @@ impl PeerRequestId {
     pub fn as_bytes(&self) -> &[u8] {
         &self.text
     }
+}
+
+/// An id that is no longer than ids are.
+pub(super) fn bounded(id: &[u8]) -> Result<&[u8], Garbage> {
+    if id.len() > ID_BYTES_MAX { Err(Garbage::IdTooLong) } else { Ok(id) }
 }
 
 #[cfg(test)]

@@ -36,10 +36,10 @@ pub use channels::{Channels, DEFAULT_PREFIX, glob_escaped};
 pub use document::DecodeLimits;
 pub use event::{ATTACHMENTS_MAX, Refused};
 pub use garbage::Garbage;
-pub use id::{PeerRequestId, ShortId};
+pub use id::{ID_BYTES_MAX, PeerRequestId, ShortId};
 pub use options::Flags;
 pub use request::{
     AnswerKind, Change, OwnRequest, PeerRequest, PeerRequestBody, decode_request,
     write_broadcast_with_ack, write_request,
 };
-pub use response::{PeerResponse, PeerResponseBody, RemoteSocket, decode_response};
+pub use response::{PeerResponse, PeerResponseBody, RemoteSocket, answered_id, decode_response};

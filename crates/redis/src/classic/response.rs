@@ -1,10 +1,12 @@
 //! Answers of peers to requests of this instance.
 
-use relay_hub::{AckValue, Bytes, Room};
+use relay_hub::{AckValue, Bytes, Room, SocketInfo};
 use relay_socketio::json::{self, Kind};
+use relay_socketio::msgpack::{Reader, Token};
 
 use super::document::{DecodeLimits, Document, members, number, string};
 use super::garbage::Garbage;
+use super::id::bounded;
 use super::rooms::RoomList;
 
 /// An answer of a peer. Everybody hears most of them: the id says whose request it is about.
@@ -44,6 +46,43 @@ pub struct RemoteSocket {
     pub data_json: String,
 }
 
+impl RemoteSocket {
+    /// What it costs to keep at the least.
+    fn bytes(&self) -> usize {
+        let text = self.id.len() + self.handshake_json.len() + self.data_json.len();
+        size_of::<SocketInfo>() + text + self.rooms.len() * size_of::<Room>()
+    }
+}
+
+/// The id of the request that a message on a channel of answers is about: found without looking
+/// at more of it than stands in front, since most answers are for others.
+///
+/// # Errors
+/// What makes the message no answer.
+pub fn answered_id(bytes: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Garbage> {
+    const NAMES: [&str; 2] = ["requestId", "requestid"];
+    if bytes.len() > limits.message_bytes_max {
+        return Err(Garbage::TooLarge);
+    }
+    if bytes.first() == Some(&b'{') {
+        let text = String::from_utf8_lossy(bytes);
+        let mut members = json::members(&text);
+        let found = members.find(|(key, _)| NAMES.iter().any(|name| json::string_is(key, name)));
+        let id = string(found.map(|(_, value)| value)).ok_or(Garbage::Shape("requestId"))?;
+        return Ok(bounded(&id)?.to_vec());
+    }
+    let mut reader = Reader::new(bytes);
+    let Token::Map(count) = reader.token()? else { return Err(Garbage::Shape("message")) };
+    for _ in 0..count {
+        let (key, value) = (reader.whole()?, reader.whole()?);
+        if NAMES.iter().any(|name| key == Token::Str(name.as_bytes())) {
+            let Token::Str(id) = value else { break };
+            return Ok(bounded(id)?.to_vec());
+        }
+    }
+    Err(Garbage::Shape("requestId"))
+}
+
 /// Decodes a message on a channel of answers.
 ///
 /// # Errors
@@ -66,11 +105,7 @@ pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRespons
             }))
         }
         _ => match sockets.filter(|it| json::kind(it) == Kind::Array) {
-            Some(list) => PeerResponseBody::Sockets(
-                json::elements(list)
-                    .map(|it| remote_socket(it, limits))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Some(list) => PeerResponseBody::Sockets(remote_sockets(list, limits)?),
             None => PeerResponseBody::Other,
         },
     };
@@ -85,6 +120,21 @@ fn client_count(raw: Option<&str>) -> Result<u32, Garbage> {
         reason = "between 0 and 2^32 - 1, fractions are cut off"
     )]
     count.map(|it| it as u32).ok_or(Garbage::Shape("clientCount"))
+}
+
+/// The sockets of a list, up to the first that is beyond the bound: whoever keeps them sees by it
+/// that there are more.
+fn remote_sockets(list: &str, limits: DecodeLimits) -> Result<Vec<RemoteSocket>, Garbage> {
+    let (mut sockets, mut bytes) = (Vec::new(), 0);
+    for element in json::elements(list) {
+        let socket = remote_socket(element, limits)?;
+        bytes += socket.bytes();
+        sockets.push(socket);
+        if bytes > limits.fetch_bytes_max {
+            break;
+        }
+    }
+    Ok(sockets)
 }
 
 /// A socket, or its id alone as adapters up to 7.2 list them.

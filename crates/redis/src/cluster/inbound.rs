@@ -19,7 +19,7 @@ use super::stats::count;
 use super::{Shards, Shared};
 use crate::classic::{
     Answer, AnswerKind, Change, Heard, PeerBroadcast, PeerRequest, PeerRequestBody, PeerRequestId,
-    PeerResponseBody, RemoteSocket, decode_broadcast, decode_request, decode_response,
+    PeerResponseBody, RemoteSocket, answered_id, decode_broadcast, decode_request, decode_response,
     write_answer,
 };
 use crate::link::{Arrived, Listener};
@@ -201,13 +201,18 @@ impl<S: Shards> Inbound<S> {
     }
 
     async fn response(&self, payload: &[u8]) {
-        let response = match decode_response(payload, self.shared.settings.decode) {
-            Ok(response) => response,
+        let limits = self.shared.settings.decode;
+        let id = match answered_id(payload, limits) {
+            Ok(id) => id,
             Err(garbage) => return self.shared.stats.garbage(garbage),
         };
         // Most answers are for others.
-        let waiting = self.shared.book.find(&response.request_id, Instant::now());
+        let waiting = self.shared.book.find(&id, Instant::now());
         let Some(waiting) = waiting else { return count(&self.shared.stats.nobody) };
+        let response = match decode_response(payload, limits) {
+            Ok(response) => response,
+            Err(garbage) => return self.shared.stats.garbage(garbage),
+        };
         count(&self.shared.stats.responses);
         let response = match response.body {
             PeerResponseBody::Sockets(sockets) => {

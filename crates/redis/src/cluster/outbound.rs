@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_hub::{
-    Asker, Broadcast, Bulk, BulkOp, Bytes, Publication, Question, Response, Room, SocketInfo,
+    Asker, Audience, Broadcast, Bulk, BulkOp, Bytes, Publication, Question, Response, Room,
+    SocketInfo,
 };
 
 use super::Shared;
@@ -38,51 +39,76 @@ pub(crate) enum Outbound {
     },
 }
 
-/// What a room costs in a queue, roughly.
+/// What a room costs in a queue beside its name, roughly.
 const ROOM_BYTES: usize = 32;
+
+fn rooms_bytes(rooms: &[Room]) -> usize {
+    let name = |room: &Room| match room {
+        Room::Text(name) => name.len(),
+        Room::Number(_) | Room::Socket(_) => 0,
+    };
+    rooms.iter().map(|room| ROOM_BYTES + name(room)).sum()
+}
+
+fn audience_bytes(audience: &Audience) -> usize {
+    rooms_bytes(&audience.rooms) + rooms_bytes(&audience.except)
+}
 
 fn broadcast_bytes(broadcast: &Broadcast) -> usize {
     let attachments: usize = broadcast.packet.attachments.iter().map(Bytes::len).sum();
-    let rooms = broadcast.audience.rooms.len() + broadcast.audience.except.len();
-    broadcast.packet.args.len() + attachments + rooms * ROOM_BYTES
+    broadcast.packet.args.len() + attachments + audience_bytes(&broadcast.audience)
 }
 
 fn bulk_bytes(bulk: &Bulk) -> usize {
     let named = match &bulk.op {
-        BulkOp::Join(rooms) | BulkOp::Leave(rooms) => rooms.len(),
+        BulkOp::Join(rooms) | BulkOp::Leave(rooms) => rooms_bytes(rooms),
         BulkOp::Disconnect { .. } => 0,
     };
-    (bulk.audience.rooms.len() + bulk.audience.except.len() + named) * ROOM_BYTES
+    audience_bytes(&bulk.audience) + named
 }
 
 fn response_bytes(response: &Response) -> usize {
-    let socket = |it: &SocketInfo| {
-        it.id.len() + it.handshake.len() + it.data.len() + it.rooms.len() * ROOM_BYTES
-    };
+    let socket =
+        |it: &SocketInfo| it.id.len() + it.handshake.len() + it.data.len() + rooms_bytes(&it.rooms);
     match response {
         Response::Sockets(sockets) => sockets.iter().map(socket).sum(),
-        Response::Rooms(rooms) => rooms.len() * ROOM_BYTES,
+        Response::Rooms(rooms) => rooms_bytes(rooms),
         Response::Ack(it) => it.json.len() + it.attachments.iter().map(Bytes::len).sum::<usize>(),
         Response::ServerSide(Some(json)) => json.len(),
         Response::Instances(_) | Response::Receivers(_) | Response::ServerSide(None) => 0,
     }
 }
 
+fn publication_bytes(publication: &Publication) -> usize {
+    match publication {
+        Publication::Broadcast(it) => broadcast_bytes(it),
+        Publication::Bulk(bulk) => bulk_bytes(bulk),
+        Publication::ServerSideEvent(args) => args.len(),
+    }
+}
+
+fn question_bytes(question: &Question) -> usize {
+    match question {
+        Question::Broadcast(it) => broadcast_bytes(it),
+        Question::ServerSideEvent(args) => args.len(),
+        Question::Sockets(audience) => audience_bytes(audience),
+        Question::Rooms => 0,
+    }
+}
+
 impl Message for Outbound {
     fn bytes(&self) -> usize {
-        match self {
-            Self::Publication { publication: Publication::Broadcast(it), .. }
-            | Self::Question { question: Question::Broadcast(it), .. } => broadcast_bytes(it),
-            Self::Publication { publication: Publication::Bulk(bulk), .. } => bulk_bytes(bulk),
-            Self::Publication { publication: Publication::ServerSideEvent(args), .. }
-            | Self::Question { question: Question::ServerSideEvent(args), .. } => args.len(),
-            Self::Question { question: Question::Sockets(audience), .. } => {
-                (audience.rooms.len() + audience.except.len()) * ROOM_BYTES
+        let contents = match self {
+            Self::Publication { namespace, publication } => {
+                namespace.len() + publication_bytes(publication)
             }
-            Self::Question { question: Question::Rooms, .. } => 0,
-            Self::Answer { response, .. } => response_bytes(response),
-            Self::Written { payload, .. } => payload.len(),
-        }
+            Self::Question { namespace, question, .. } => {
+                namespace.len() + question_bytes(question)
+            }
+            Self::Answer { asker, response } => asker.0.len() + response_bytes(response),
+            Self::Written { channel, payload } => channel.len() + payload.len(),
+        };
+        size_of::<Self>() + contents
     }
 }
 
@@ -233,4 +259,24 @@ fn facts(info: &SocketInfo) -> SocketFacts<'_> {
     let SocketInfo { id, handshake, rooms, data } = info;
     let rooms: &[Room] = rooms;
     SocketFacts { id, handshake_json: handshake, rooms, data_json: data }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_answered_and_what_rooms_are_called_has_its_weight() {
+        let answer = |asker: &'static [u8]| {
+            let asker = Asker(Bytes::from_static(asker));
+            Outbound::Answer { asker, response: Response::Receivers(1) }.bytes()
+        };
+        assert_eq!(answer(&[0; 1_000]), answer(b"") + 1_000);
+        let question = |namespace: &str, room: &[u8]| {
+            let question = Question::Sockets(Audience::rooms(vec![Room::text(room)]));
+            let (id, timeout) = (ShortId::new([0; 6]), Duration::ZERO);
+            Outbound::Question { namespace: namespace.into(), id, question, timeout }.bytes()
+        };
+        assert_eq!(question("/abc", &[b'r'; 1_000]), question("/", b"r") + 3 + 999);
+    }
 }

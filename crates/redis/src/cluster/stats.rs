@@ -26,12 +26,13 @@ pub struct ClusterStats {
     refused: [AtomicU64; REFUSED.len()],
 }
 
-const GARBAGE: [Garbage; 7] = [
+const GARBAGE: [Garbage; 8] = [
     Garbage::TooLarge,
     Garbage::Encoding,
     Garbage::TooDeep,
     Garbage::TooManyAttachments,
     Garbage::TooManyRooms,
+    Garbage::IdTooLong,
     Garbage::Shape(""),
     Garbage::UnknownType,
 ];

@@ -58,6 +58,7 @@ fn settings(permissions: Permissions) -> ClusterSettings {
             depth_max: limits.json_depth_max,
             attachments_max: limits.attachments_max,
             rooms_max: limits.cluster.rooms_max,
+            fetch_bytes_max: limits.fetch_bytes_max,
         },
         answer_timeout: PATIENCE,
         questions_max: 10,

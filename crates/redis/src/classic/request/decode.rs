@@ -8,7 +8,7 @@ use super::{AnswerKind, Change, PeerRequest, PeerRequestBody, RequestType};
 use crate::classic::document::{DecodeLimits, Document, defined, members, number, string};
 use crate::classic::event::{is_event, packet};
 use crate::classic::garbage::Garbage;
-use crate::classic::id::{PeerRequestId, Spelling};
+use crate::classic::id::{PeerRequestId, Spelling, bounded};
 use crate::classic::options::Options;
 use crate::classic::rooms::{RoomList, room_from_json};
 
@@ -53,6 +53,9 @@ pub fn decode_request(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRequest,
         (None, Some(id)) => (Some(id), Spelling::Version5),
         (id, _) => (id, Spelling::Current),
     };
+    for id in id.iter().chain(&string(uid)) {
+        bounded(id)?;
+    }
     let request_type = number(request_type).ok_or(Garbage::Shape("type"))?;
     let request_type = match spelling {
         Spelling::Current => RequestType::current(request_type),
