@@ -188,9 +188,11 @@ impl AckValue {
         Self::json(Bytes::from_static(b"null"))
     }
 
-    /// Bytes of its text and its binaries.
-    pub(crate) fn len(&self) -> usize {
-        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    /// What it costs to keep, roughly: an empty one is not free.
+    pub(crate) fn bytes(&self) -> usize {
+        let attachment = |it: &Bytes| size_of::<Bytes>() + it.len();
+        let attachments: usize = self.attachments.iter().map(attachment).sum();
+        size_of::<Self>() + self.json.len() + attachments
     }
 }
 

@@ -9,7 +9,7 @@ use crate::broadcast::Work;
 use crate::cluster::Publication;
 use crate::context::Context;
 use crate::core::Core;
-use crate::room::{Audience, Room, rooms_bytes};
+use crate::room::{Audience, Room, name_once, rooms_bytes};
 
 /// Why a socket was not let into a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,15 @@ pub enum BulkOp {
 }
 
 impl Bulk {
+    /// Names every room once: a room that a peer repeats is joined or left once by every socket.
+    fn name_once(&mut self) {
+        self.audience.name_once();
+        match &mut self.op {
+            BulkOp::Join(rooms) | BulkOp::Leave(rooms) => name_once(rooms),
+            BulkOp::Disconnect { .. } => {}
+        }
+    }
+
     /// What it costs to keep, roughly.
     pub(crate) fn bytes(&self) -> usize {
         let rooms = match &self.op {
@@ -124,7 +133,7 @@ impl<D> Core<D> {
     pub(crate) fn bulk(
         &mut self,
         namespace: &str,
-        bulk: Bulk,
+        mut bulk: Bulk,
         remote: bool,
     ) -> Result<(), JoinError> {
         let bytes = bulk.bytes();
@@ -132,6 +141,7 @@ impl<D> Core<D> {
             self.stats.rooms_refused.add(1);
             return Err(JoinError::TooManyRooms);
         }
+        bulk.name_once();
         let publication = Publication::Bulk(bulk);
         if !remote {
             self.cluster.publish(namespace, &publication);

@@ -153,7 +153,7 @@ impl Remote {
             }
             Self::Response { response, .. } => match response {
                 Response::Instances(_) | Response::Receivers(_) | Response::ServerSide(None) => 0,
-                Response::Ack(value) => value.len(),
+                Response::Ack(value) => value.bytes(),
                 Response::ServerSide(Some(json)) => json.len(),
                 Response::Sockets(sockets) => sockets.iter().map(SocketInfo::bytes).sum(),
                 Response::Rooms(rooms) => rooms_bytes(rooms),
@@ -170,6 +170,8 @@ pub enum Others {
     Nobody,
     /// [`Response::Instances`] will tell.
     Awaited,
+    /// There may be others, but they were not asked: the answer is not whole.
+    Unreached,
 }
 
 /// Whether an instance serves a namespace.
@@ -209,6 +211,10 @@ pub trait Cluster {
         timeout: Duration,
     ) -> Others;
 
+    /// Hears that a question whose answers were awaited has ended: whatever else is answered to it
+    /// is for nobody.
+    fn done(&mut self, request: u64);
+
     /// Takes a part of this instance's answer to a question that [`crate::Hub::remote`] took.
     fn answer(&mut self, asker: &Asker, response: Response);
 
@@ -228,6 +234,8 @@ impl Cluster for Alone {
     fn ask(&mut self, _: &str, _request: u64, _question: &Question, _timeout: Duration) -> Others {
         Others::Nobody
     }
+
+    fn done(&mut self, _request: u64) {}
 
     fn answer(&mut self, _asker: &Asker, _response: Response) {}
 

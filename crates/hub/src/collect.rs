@@ -54,6 +54,8 @@ pub(crate) struct Collector {
     /// Other instances that will say theirs, once that is known, and how many did.
     others: Option<u32>,
     others_heard: u32,
+    /// What the port said of them, if they were asked.
+    asked_others: Option<Others>,
     gathered: Gathered,
     bytes: usize,
 }
@@ -98,8 +100,15 @@ impl<D> Core<D> {
         self.collectors_made += 1;
         self.questions += usize::from(matches!(whose, Whose::Asker(_)));
         let shards_left = if exists { self.instance.shards() } else { 0 };
-        let collector =
-            Collector { whose, shards_left, others, others_heard: 0, gathered, bytes: 0 };
+        let collector = Collector {
+            whose,
+            shards_left,
+            others,
+            others_heard: 0,
+            asked_others: None,
+            gathered,
+            bytes: 0,
+        };
         self.collectors.insert(request, collector);
         Some(request)
     }
@@ -108,6 +117,9 @@ impl<D> Core<D> {
         let collector = self.collectors.remove(&request)?;
         self.memory.sub(collector.bytes);
         self.questions -= usize::from(matches!(collector.whose, Whose::Asker(_)));
+        if collector.asked_others == Some(Others::Awaited) {
+            self.cluster.0.done(request);
+        }
         Some(collector)
     }
 
@@ -120,10 +132,12 @@ impl<D> Core<D> {
         timeout: Duration,
     ) {
         let others = question.map(|it| self.cluster.0.ask(namespace, request, it, timeout));
-        if let (None | Some(Others::Nobody), Some(collector)) =
-            (others, self.collectors.get_mut(&request))
-        {
-            collector.others = Some(0);
+        if let Some(collector) = self.collectors.get_mut(&request) {
+            collector.asked_others = others;
+            match others {
+                None | Some(Others::Nobody | Others::Unreached) => collector.others = Some(0),
+                Some(Others::Awaited) => {}
+            }
         }
         let due = self.now.saturating_add(millis(timeout));
         self.timers.push(Reverse((due, Timer::Collector(request))));
@@ -150,11 +164,11 @@ impl<D> Core<D> {
         *answered = answered.saturating_add(1);
         if let Whose::Asker(asker) = &collector.whose {
             self.cluster.0.answer(asker, Response::Ack(answer));
-        } else if collector.bytes + answer.len() > max {
+        } else if collector.bytes + answer.bytes() > max {
             self.stats.ack_answers_dropped.add(1);
         } else {
-            collector.bytes += answer.len();
-            self.memory.add(answer.len());
+            collector.bytes += answer.bytes();
+            self.memory.add(answer.bytes());
             answers.push(answer);
         }
         self.finish_if_complete(request);
@@ -201,6 +215,11 @@ impl<D> Core<D> {
         if matches!(collector.whose, Whose::Asker(_)) {
             return;
         }
+        // Each of the others has one part, beside acknowledgements.
+        let is_part = !matches!(response, Response::Instances(_) | Response::Ack(_));
+        if is_part && collector.others.is_some_and(|others| collector.others_heard >= others) {
+            return;
+        }
         match (response, &mut collector.gathered) {
             (Response::Instances(others), _) => collector.others = Some(others),
             (Response::Receivers(sockets), Gathered::Acks { asked, .. }) => {
@@ -241,17 +260,20 @@ impl<D> Core<D> {
     /// The collector is done, complete or out of time.
     pub(crate) fn finish(&mut self, request: u64) {
         let Some(collector) = self.take_collector(request) else { return };
-        let mut complete = collector.is_complete();
+        let mut complete =
+            collector.is_complete() && collector.asked_others != Some(Others::Unreached);
         match (collector.whose, collector.gathered) {
             (Whose::Application(token), Gathered::Acks { asked, answers, .. }) => {
                 complete &= answers.len() == asked as usize;
                 let answers = Answers { answers, asked, complete };
                 self.outcomes.push_back(Outcome::Broadcast { token, answers });
             }
-            (
-                Whose::Application(token),
-                Gathered::Sockets { sockets, .. } | Gathered::Rooms { sockets },
-            ) => self.outcomes.push_back(Outcome::Fetched { token, sockets, complete }),
+            (Whose::Application(token), Gathered::Sockets { sockets, is_cut }) => {
+                complete &= !is_cut;
+                self.outcomes.push_back(Outcome::Fetched { token, sockets, complete });
+            }
+            // No application asks for rooms.
+            (Whose::Application(_), Gathered::Rooms { .. }) => {}
             (Whose::Asker(asker), Gathered::Acks { asked, .. }) => {
                 // The count was told when the last shard said its part.
                 if collector.shards_left > 0 {

@@ -107,7 +107,7 @@ fn limits() -> Limits {
         sender_window_bytes: 1_000,
         acks_per_socket_max: 4,
         broadcast_acks_max: 4,
-        broadcast_ack_bytes_max: 40,
+        broadcast_ack_bytes_max: 200,
         remote_questions_max: 4,
         fetch_bytes_max: 400,
         rooms_per_socket_max: 4,

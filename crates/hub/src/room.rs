@@ -120,12 +120,8 @@ impl Audience {
 
     /// Names every room once: what is done for a room is not done again because a peer repeats it.
     pub(crate) fn name_once(&mut self) {
-        for rooms in [&mut self.rooms, &mut self.except] {
-            if rooms.len() > 1 {
-                let mut seen = HashSet::with_capacity(rooms.len());
-                rooms.retain(|room| seen.insert(room.clone()));
-            }
-        }
+        name_once(&mut self.rooms);
+        name_once(&mut self.except);
     }
 
     /// What it costs to keep, roughly.
@@ -139,6 +135,14 @@ impl Audience {
     pub fn except(mut self, room: Room) -> Self {
         self.except.push(room);
         self
+    }
+}
+
+/// Leaves every room in its first place.
+pub(crate) fn name_once(rooms: &mut Vec<Room>) {
+    if rooms.len() > 1 {
+        let mut seen = HashSet::with_capacity(rooms.len());
+        rooms.retain(|room| seen.insert(room.clone()));
     }
 }
 

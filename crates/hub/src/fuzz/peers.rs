@@ -45,6 +45,8 @@ impl Cluster for Peers {
         Others::Awaited
     }
 
+    fn done(&mut self, _request: u64) {}
+
     fn answer(&mut self, asker: &Asker, response: Response) {
         let number = u64::from_le_bytes(asker.0[..].try_into().expect("as it was made"));
         let mut questions = self.0.0.borrow_mut();

@@ -24,7 +24,7 @@ fn limits() -> Limits {
         rooms_per_socket_max: 3,
         acks_per_socket_max: 8,
         broadcast_acks_max: 8,
-        broadcast_ack_bytes_max: 40,
+        broadcast_ack_bytes_max: 200,
         left_namespace_grace: Duration::from_secs(1),
         ping_interval: Duration::from_secs(5),
         ping_timeout: Duration::from_secs(4),

@@ -13,7 +13,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// An id of ours: six characters of `A-Za-z0-9-_`. There is one per namespace for the instance,
 /// by which it knows its own messages again, and one per request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ShortId([u8; SHORT_ID_CHARS]);
 
 impl ShortId {

@@ -1,13 +1,13 @@
 //! Questions of this instance that are under way: whose answer an id is about.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::classic::ShortId;
 
 /// Who waits for answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Waiting {
     pub(super) shard: usize,
     /// The shard's number for its question.
@@ -17,8 +17,17 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: HashMap<ShortId, (Waiting, Instant)>,
-    /// Ids in the order in which they were asked, for forgetting them.
-    asked: VecDeque<ShortId>,
+    ids: HashMap<Waiting, ShortId>,
+    /// By the time when they are over.
+    due: BTreeSet<(Instant, ShortId)>,
+}
+
+impl Inner {
+    fn remove(&mut self, id: ShortId) {
+        let Some((waiting, due)) = self.waiting.remove(&id) else { return };
+        self.ids.remove(&waiting);
+        self.due.remove(&(due, id));
+    }
 }
 
 #[derive(Debug)]
@@ -32,7 +41,12 @@ impl Book {
         Self { questions_max, inner: Mutex::default() }
     }
 
-    /// Remembers a question for as long as its answers count. False if there are too many.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a question until it is struck out, or its time is over. False if there are too
+    /// many.
     pub(super) fn enter(
         &self,
         id: ShortId,
@@ -40,56 +54,89 @@ impl Book {
         now: Instant,
         timeout: Duration,
     ) -> bool {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { waiting: entries, asked } = &mut *inner;
-        if entries.len() >= self.questions_max {
-            entries.retain(|_, (_, due)| *due > now);
-            asked.retain(|id| entries.contains_key(id));
-        }
-        while let Some(oldest) = asked.front()
-            && entries.get(oldest).is_none_or(|(_, due)| *due <= now)
+        let mut inner = self.lock();
+        while let Some(&(due, oldest)) = inner.due.first()
+            && due <= now
         {
-            entries.remove(oldest);
-            asked.pop_front();
+            inner.remove(oldest);
         }
-        if entries.len() >= self.questions_max || entries.contains_key(&id) {
+        if inner.waiting.len() >= self.questions_max
+            || inner.waiting.contains_key(&id)
+            || inner.ids.contains_key(&waiting)
+        {
             return false;
         }
-        entries.insert(id, (waiting, now + timeout));
-        asked.push_back(id);
+        // A time that no clock reaches is as long as a program runs.
+        let due = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST);
+        inner.waiting.insert(id, (waiting, due));
+        inner.ids.insert(waiting, id);
+        inner.due.insert((due, id));
         true
+    }
+
+    /// Nobody waits for more answers.
+    pub(super) fn strike(&self, waiting: Waiting) {
+        let mut inner = self.lock();
+        if let Some(id) = inner.ids.get(&waiting).copied() {
+            inner.remove(id);
+        }
     }
 
     /// Who waits for an answer with this id.
     pub(super) fn find(&self, id: &[u8], now: Instant) -> Option<Waiting> {
         let id = ShortId::parse(id)?;
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.lock();
         let (waiting, due) = inner.waiting.get(&id)?;
         (*due > now).then_some(*waiting)
     }
 }
 
+/// The longest time that a question is remembered.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn id(byte: u8) -> ShortId {
+        ShortId::new([byte; 6])
+    }
+
+    fn waiting(byte: u8) -> Waiting {
+        Waiting { shard: usize::from(byte), request: 7 }
+    }
 
     #[test]
     fn questions_are_known_until_their_time_is_over_and_bounded() {
         let (book, begun) = (Book::new(3), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let id = |byte| ShortId::new([byte; 6]);
         let enter = |byte: u8, now, seconds| {
-            let waiting = Waiting { shard: usize::from(byte), request: 7 };
-            book.enter(id(byte), waiting, at(now), Duration::from_secs(seconds))
+            book.enter(id(byte), waiting(byte), at(now), Duration::from_secs(seconds))
         };
         assert!(enter(1, 0, 10) && enter(2, 0, 2) && enter(3, 1, 10));
         assert!(!enter(4, 1, 10), "too many");
-        assert_eq!(book.find(id(2).as_bytes(), at(1)).map(|it| it.shard), Some(2));
+        assert_eq!(book.find(id(2).as_bytes(), at(1)), Some(waiting(2)));
         assert_eq!(book.find(id(2).as_bytes(), at(2)), None);
         assert!(enter(4, 2, 10), "one is over");
-        assert!(!enter(5, 2, 10) && enter(5, 20, 10));
+        assert!(!enter(5, 2, 10) && enter(5, 20, u64::MAX));
         assert_eq!(book.find(id(1).as_bytes(), at(20)), None);
         assert_eq!(book.find(b"nobody knows", at(20)), None);
         assert!(!enter(5, 20, 10), "the same id");
+    }
+
+    #[test]
+    fn a_question_that_has_ended_leaves_its_place() {
+        let (book, now) = (Book::new(2), Instant::now());
+        let enter = |byte: u8| book.enter(id(byte), waiting(byte), now, Duration::from_secs(3_600));
+        for byte in 1..60 {
+            assert!(enter(0) && enter(byte) && !enter(61));
+            book.strike(waiting(0));
+            assert_eq!(book.find(id(0).as_bytes(), now), None);
+            assert_eq!(book.find(id(byte).as_bytes(), now), Some(waiting(byte)));
+            book.strike(waiting(byte));
+            book.strike(waiting(byte));
+        }
+        let inner = book.lock();
+        assert_eq!((inner.waiting.len(), inner.ids.len(), inner.due.len()), (0, 0, 0));
     }
 }

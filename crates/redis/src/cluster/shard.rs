@@ -56,22 +56,30 @@ impl<S: Shards> Cluster for ShardPort<S> {
         timeout: Duration,
     ) -> Others {
         // No instance asks for rooms.
-        if matches!(question, Question::Rooms) || !self.shared.link.is_up() {
+        if matches!(question, Question::Rooms) {
             return Others::Nobody;
+        }
+        if !self.shared.link.is_up() {
+            return Others::Unreached;
         }
         let id = self.shared.registry.short_id();
         let waiting = Waiting { shard: self.shard, request };
         if !self.shared.book.enter(id, waiting, Instant::now(), timeout) {
             count(&self.shared.stats.questions_refused);
-            return Others::Nobody;
+            return Others::Unreached;
         }
         let question = question.clone();
         let asked = Outbound::Question { namespace: namespace.into(), id, question, timeout };
         if self.shared.link.publish(asked).is_err() {
-            return Others::Nobody;
+            self.shared.book.strike(waiting);
+            return Others::Unreached;
         }
         self.count_others(namespace, request);
         Others::Awaited
+    }
+
+    fn done(&mut self, request: u64) {
+        self.shared.book.strike(Waiting { shard: self.shard, request });
     }
 
     fn answer(&mut self, asker: &Asker, response: Response) {

@@ -42,6 +42,8 @@ impl Cluster for Port {
         Others::Nobody
     }
 
+    fn done(&mut self, _request: u64) {}
+
     fn answer(&mut self, _asker: &Asker, response: Response) {
         self.send(Sent::Answer(response));
     }

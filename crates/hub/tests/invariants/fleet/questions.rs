@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use relay_hub::{
     AckValue, Asker, Audience, Broadcast, Limits, Packet, Question, Remote, Response, Room,
+    SocketInfo,
 };
 
 use super::{check, outcomes};
@@ -19,9 +20,59 @@ fn what_is_told_of_sockets_is_bounded() {
     let id = fleet.worlds[0].join(0);
     fleet.worlds[0].clients[id].emit("[\"fetch\",1000]");
     fleet.settle();
-    let [Outcome::Fetched(sockets, _)] = &outcomes(&fleet, 0)[..] else { panic!("one outcome") };
+    let [Outcome::Fetched(sockets, false)] = &outcomes(&fleet, 0)[..] else { panic!("one, cut") };
     assert!((1..10).contains(&sockets.len()), "{}", sockets.len());
     assert!(fleet.worlds[1].stat(|stats| stats.fetches_cut.get()) > 0);
+    fleet.finish();
+}
+
+#[test]
+fn an_answer_without_the_others_is_not_whole() {
+    check(0, |fleet| {
+        for (is_cut_off, is_whole) in [(true, false), (false, true)] {
+            fleet.post.borrow_mut().is_cut_off = is_cut_off;
+            let before = outcomes(fleet, 0).len();
+            for question in ["[\"fetch\",1000]", "[\"ask-all\",1000]"] {
+                fleet.worlds[0].clients[0].emit(question);
+                fleet.settle();
+            }
+            let all = outcomes(fleet, 0);
+            let whole = all[before..].iter().map(|outcome| match outcome {
+                Outcome::Fetched(_, complete) => *complete,
+                Outcome::Broadcast(answers) => answers.complete,
+                other => panic!("{other:?}"),
+            });
+            // Without waiting for those who were not asked.
+            assert_eq!(whole.collect::<Vec<_>>(), [is_whole; 2]);
+            assert!(fleet.post.borrow().asked.is_empty());
+        }
+    });
+}
+
+#[test]
+fn each_of_the_others_has_one_part_in_an_answer() {
+    let mut fleet = Fleet::new(&Limits::default(), 2, 2, 1);
+    let id = fleet.worlds[0].join(0);
+    fleet.worlds[1].join(0);
+    fleet.post.borrow_mut().mute.push(1);
+    fleet.worlds[0].clients[id].emit("[\"fetch\",1000]");
+    fleet.worlds[0].read_all(0);
+    let info = |id: &str| SocketInfo {
+        id: id.into(),
+        handshake: "{}".into(),
+        rooms: Vec::new(),
+        data: "{}".into(),
+    };
+    // The other shard has yet to say its part.
+    let parts = [Response::Instances(1)]
+        .into_iter()
+        .chain(["a", "b", "c"].map(|id| Response::Sockets(vec![info(id)])));
+    for part in parts {
+        fleet.worlds[0].take_remote(0, Remote::Response { request: 0, response: part });
+    }
+    fleet.settle();
+    let [Outcome::Fetched(sockets, true)] = &outcomes(&fleet, 0)[..] else { panic!("one outcome") };
+    assert_eq!(sockets.len(), 2, "{sockets:?}");
     fleet.finish();
 }
 

@@ -4,7 +4,7 @@
 //! interleaving. What reaches an instance is handed to a shard by who sent it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ pub(crate) struct Post {
     served: Vec<BTreeMap<String, i64>>,
     /// Instances that nothing reaches, though they are counted.
     pub(crate) mute: Vec<usize>,
+    /// Nobody is asked.
+    pub(crate) is_cut_off: bool,
+    /// Questions that await answers, by instance, shard and number.
+    pub(crate) asked: BTreeSet<(usize, usize, u64)>,
 }
 
 /// One instance's way to the others.
@@ -79,6 +83,10 @@ impl Cluster for Port {
 
     fn ask(&mut self, namespace: &str, request: u64, question: &Question, t: Duration) -> Others {
         let Some(wire) = &self.wire else { return Others::Nobody };
+        if wire.post.borrow().is_cut_off {
+            return Others::Unreached;
+        }
+        wire.post.borrow_mut().asked.insert((wire.instance, self.shard, request));
         let others = wire.others(namespace);
         for &to in &others {
             let asker = Asker(format!("{} {} {request}", wire.instance, self.shard).into());
@@ -92,6 +100,12 @@ impl Cluster for Port {
             Remote::Response { request, response: instances },
         );
         Others::Awaited
+    }
+
+    fn done(&mut self, request: u64) {
+        let wire = self.wire.as_ref().expect("it was asked");
+        let was_asked = wire.post.borrow_mut().asked.remove(&(wire.instance, self.shard, request));
+        assert!(was_asked, "question {request} ends twice, or never began");
     }
 
     fn answer(&mut self, asker: &Asker, response: Response) {
