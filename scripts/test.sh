@@ -132,7 +132,7 @@ javascript_suite() {
 }
 
 interop_suite() {
-    tap_suite "interop" tests/interop cells.test.mjs
+    tap_suite "interop" tests/interop '*.test.mjs'
 }
 
 # Four gateways behind the real HAProxy, on a real Redis.

@@ -7,17 +7,21 @@ import { join } from "node:path";
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { Client } from "./client.mjs";
+import { line } from "./line.mjs";
 
 // The machine may be slow: nothing here is about speed.
 export const PATIENCE_MS = 30_000;
 
+/** Below those that the kernel gives to whoever connects: one that tries again and again would meet itself there. */
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    if (!(await once(server, "listening").then(() => true, () => false))) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 export async function until(what, isSo) {
@@ -37,11 +41,11 @@ class Peer {
     this.errors = "";
   }
 
-  async start(redisPort, shards) {
+  async start({ host, port: redisPort }, shards) {
     this.port = await freePort();
     const [program, args] = this.kind === "node"
-      ? [process.execPath, [join(import.meta.dirname, "../node-peer.mjs"), this.port, redisPort, this.name]]
-      : [process.env.RELAY_PEER, ["--listen", `127.0.0.1:${this.port}`, "--redis", `redis://127.0.0.1:${redisPort}`, "--name", this.name, "--shards", shards]];
+      ? [process.execPath, [join(import.meta.dirname, "../node-peer.mjs"), this.port, host, redisPort, this.name]]
+      : [process.env.RELAY_PEER, ["--listen", `127.0.0.1:${this.port}`, "--redis", `redis://${host}:${redisPort}`, "--name", this.name, "--shards", shards]];
     if (!program) throw new Error("RELAY_PEER names the example `peer`: cargo build -p relay --example peer");
     this.process = spawn(program, args.map(String), { stdio: ["pipe", "pipe", "pipe"] });
     this.process.on("exit", () => { this.died = true; });
@@ -54,6 +58,11 @@ class Peer {
     });
   }
 
+  async kill() {
+    this.process.kill("SIGKILL");
+    await until(`the end of ${this.name}`, () => this.died);
+  }
+
   async stop() {
     if (this.died) return;
     this.process.stdin.end();
@@ -64,19 +73,21 @@ class Peer {
 }
 
 export class Cluster {
-  /** `kinds`: of each server; they are called `a`, `b`, `c`. */
-  static async start(kinds, shards = 2) {
+  /** `kinds`: of each server; they are called `a`, `b`, `c`. `withLine`: the last one has a way of its own. */
+  static async start(kinds, { shards = 2, withLine = false } = {}) {
     const cluster = new Cluster();
     cluster.folder = mkdtempSync(join(tmpdir(), "relay-interop-"));
     const port = await freePort();
-    cluster.server = spawn("redis-server", ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no"],
+    cluster.server = spawn("redis-server", ["--bind", "127.0.0.1", "127.0.0.2", "--port", String(port), "--save", "", "--appendonly", "no"],
       { cwd: cluster.folder, stdio: "ignore" });
     cluster.redisPort = port;
-    cluster.redis = new Redis({ host: "127.0.0.1", port, retryStrategy: () => 20 });
+    cluster.redis = new Redis({ host: "127.0.0.1", port, retryStrategy: () => 20, maxRetriesPerRequest: null });
     cluster.redis.on("error", () => {});
     await cluster.redis.ping();
     cluster.peers = kinds.map((kind, i) => new Peer(kind, "abc"[i]));
-    for (const peer of cluster.peers) await peer.start(port, shards);
+    if (withLine) cluster.line = await line(port);
+    for (const peer of cluster.peers)
+      await peer.start((peer === cluster.peers.at(-1) && cluster.line) || { host: "127.0.0.1", port }, shards);
     // Servers for Node do not wait for their subscriptions.
     await cluster.counts("socket.io-request#/#", kinds.length);
     cluster.clients = [];
@@ -108,6 +119,7 @@ export class Cluster {
   async stop() {
     for (const client of this.clients) client.close();
     await Promise.all(this.peers.map((it) => it.stop()));
+    this.line?.close();
     this.redis.disconnect();
     this.server.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
