@@ -6,6 +6,9 @@
 #   scripts/soak.sh hold [SECONDS]     10,000 connections and a broadcast a second, beside Node (600)
 #   scripts/soak.sh upgrade            500 stock clients that upgrade under 50 messages a second
 #   scripts/soak.sh restart            2,000 stock clients whose gateway is killed, or drains, and is back
+#   scripts/soak.sh migration [CLIENTS] four instances of Node become ours and Node again, under load (400)
+#   scripts/soak.sh outages [SECONDS]  Redis killed three times for so long, under load (20)
+#   scripts/soak.sh across [RATE]      four instances, 320 clients; messages a second to all of them (210)
 #   scripts/soak.sh conformance [RUNS] every behaviour at 1, 2 and 4 shards, again and again (30)
 
 set -euo pipefail
@@ -83,6 +86,38 @@ restart() {
     done
 }
 
+# What tests/cluster has for this tier.
+cluster() {
+    build
+    npm_in tests/e2e/js
+    npm_in tests/cluster
+    scripts/services.sh
+    (cd tests/cluster && RELAY_BIN=$bin/relay node soak.mjs "$@")
+}
+
+migration() {
+    cluster migration "$@"
+}
+
+outages() {
+    cluster outages "$@"
+}
+
+across() {
+    local port peers=() pids=()
+    build
+    scripts/services.sh
+    serve 23010 redis-server --bind 127.0.0.1 --port 23010 --save '' --appendonly no
+    for port in 23011 23012 23013 23014; do
+        serve "$port" HOST=127.0.0.1 REDIS_URL=redis://127.0.0.1:23010 RELAY_SHARDS=1 "$bin/relay"
+        pids+=(--pid "$pid")
+        ((port == 23011)) || peers+=(--peer "ws://127.0.0.1:$port")
+    done
+    # Of every four deliveries three are at another instance than the sender's.
+    "$bin/relay-bench" fanout --url ws://127.0.0.1:23011 "${peers[@]}" "${pids[@]}" \
+        --clients 320 --senders 4 --rate "${1:-210}" --seconds 20 --payload-bytes 150
+}
+
 conformance() {
     build --example conformance
     npm_in tests/conformance
@@ -92,9 +127,9 @@ conformance() {
 }
 
 case ${1:-} in
-churn | hold | upgrade | restart | conformance) "$@" ;;
+churn | hold | upgrade | restart | migration | outages | across | conformance) "$@" ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
+    sed -n '2,12s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
