@@ -43,10 +43,18 @@ const PLACES: &[Place] = &[
     // Its tests speak with it in frames.
     place("relay-gateway", &["relay-hub", "relay-socketio", "relay-websocket"], false),
     place("relay-redis", &["relay-hub", "relay-socketio"], true),
+    place("relay-heap", &[], false),
     // It wires. Its example shows the bare codec, its tests speak in frames.
     place(
         "relay",
-        &["relay-gateway", "relay-hub", "relay-redis", "relay-server", "relay-websocket"],
+        &[
+            "relay-gateway",
+            "relay-heap",
+            "relay-hub",
+            "relay-redis",
+            "relay-server",
+            "relay-websocket",
+        ],
         true,
     ),
     // It measures servers from outside, ours like any other.

@@ -1,4 +1,4 @@
-//! Lints: no unsafe code anywhere, and no silence without a reason.
+//! Lints: no unsafe code but in one small crate, and no silence without a reason.
 
 use std::fs;
 use std::str::FromStr;
@@ -58,8 +58,11 @@ fn every_silence_has_a_reason() {
     check(silent, &[]);
 }
 
+/// Where a call of the system's allocator stands, and nothing else.
+const UNSAFE: &str = "crates/heap/Cargo.toml";
+
 #[test]
-fn no_crate_has_unsafe_code() {
+fn no_other_crate_has_unsafe_code() {
     assert!(takes_lints("[a]\nb = 1\n[lints]\n# c\nworkspace = true\n"));
     assert!(!takes_lints("[lints]\n[a]\nworkspace = true\n"));
     let read = |path: &std::path::Path| {
@@ -77,7 +80,7 @@ fn no_crate_has_unsafe_code() {
     let lax: Vec<String> = arrows::packages()
         .into_iter()
         .map(|it| it.manifest)
-        .filter(|path| !takes_lints(&read(path)))
+        .filter(|path| !path.ends_with(UNSAFE) && !takes_lints(&read(path)))
         .map(|path| format!("{}:1: [lints] workspace = true is missing", path.display()))
         .collect();
     assert!(lax.is_empty(), "\n{}\n", lax.join("\n"));

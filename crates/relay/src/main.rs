@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use listenfd::ListenFd;
 use relay::health::{self, Url};
 use relay::settings::{self, Command, CommandLine, Loaded};
-use relay::{Builder, Log, LogLevel};
+use relay::{Builder, Log, LogLevel, Relay};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+/// What a session takes that is in no budget, roughly.
+const SESSION_BYTES: u64 = 1024;
 
 fn main() -> ExitCode {
     match run() {
@@ -101,6 +104,13 @@ fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
         let fields = [("ignored", "HOST, PORT"), ("reason", "the listener was passed in")];
         relay.log(LogLevel::Warn, "settings_ignored", &fields);
     }
+    std::thread::Builder::new()
+        .name("heap".into())
+        .spawn({
+            let relay = relay.clone();
+            move || give_memory_back(&relay)
+        })
+        .map_err(|error| failed(&error))?;
     let _ = signals.forever().next();
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
@@ -109,4 +119,16 @@ fn serve(loaded: Loaded) -> Result<(), Vec<String>> {
     });
     runtime.block_on(relay.stop());
     Ok(())
+}
+
+/// Returns freed memory to the system, as long as the process lives.
+fn give_memory_back(relay: &Relay) {
+    let mut level = relay_heap::Level::default();
+    loop {
+        std::thread::sleep(relay_heap::INTERVAL);
+        let stats = relay.stats();
+        if level.falls_to(stats.memory_bytes + SESSION_BYTES * stats.sessions) {
+            relay_heap::give_back();
+        }
+    }
 }
