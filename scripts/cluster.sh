@@ -146,7 +146,7 @@ start() {
     "$root/scripts/services.sh"
     if [[ -z $relay ]]; then
         (cd "$root" && cargo build --release --locked -p relay --bin relay)
-        relay=${CARGO_TARGET_DIR:-$root/target}/release/relay
+        relay=$(cd "$root" && realpath -m "${CARGO_TARGET_DIR:-target}")/release/relay
     fi
     [[ -x $relay ]] || die "there is no gateway at $relay"
     relay=$(realpath "$relay")
