@@ -29,7 +29,7 @@ pub use gateway::{Gateway, NAMESPACES, Rules};
 pub use handshake::Handshake;
 pub use hooks::{Admission, Authorize, Disconnected, Hooks, Identify, Message, Thought, Verdict};
 pub use later::{Background, Outcome, Resume, Work};
-pub use metrics::{GatewayStats, MessageCount, RefusalCount, TypeNames};
+pub use metrics::{GatewayStats, MessageCount, NamedTypes, RefusalCount, TypeNames};
 pub use questions::{Questions, Told};
 pub use socket::Socket;
 pub use user::User;

@@ -1,5 +1,6 @@
 //! What the gateway counts, with labels that clients cannot multiply.
 
+mod named;
 mod types;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use relay_hub::stats::Cell;
 use crate::command::Destination;
 use crate::denial::Code;
 
+pub use named::NamedTypes;
 pub use types::TypeNames;
 
 const DESTINATIONS: [&str; 4] = ["yo", "ustedes", "nosotros", "room"];
@@ -115,12 +117,12 @@ impl GatewayStats {
 
 #[cfg(test)]
 mod tests {
-    use super::{GatewayStats, TypeNames};
+    use super::{GatewayStats, NamedTypes, TypeNames};
     use crate::command::Destination;
 
     #[test]
     fn client_strings_never_become_unbounded_metric_labels() {
-        let stats = GatewayStats::new(&TypeNames::new(2, 8));
+        let stats = GatewayStats::new(&TypeNames::new(&NamedTypes::default(), 2, 8));
         for kind in ["a", "b", "c", "d", "a-very-long-type"] {
             stats.message(Some(kind.as_bytes()), &Destination::Everyone);
         }

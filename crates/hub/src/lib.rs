@@ -59,7 +59,10 @@ pub use frame::Frame;
 pub use hub::{Effect, Hub, Output};
 pub use id::{SOCKET_ID_CHARS, SocketId};
 pub use instance::{Instance, SHARDS_MAX};
-pub use limits::{CallLimits, ClusterLimits, Limits, LogLimits, MetricLimits, Relation};
+pub use limits::{
+    CallLimits, ClusterLimits, Limits, LogLimits, METRIC_TYPE_NAMED_BYTES_MAX,
+    METRIC_TYPES_NAMED_MAX, MetricLimits, Relation,
+};
 pub use memory::MemoryBudget;
 pub use outbox::Outbox;
 pub use polling::{Body, Reply, Request};

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use calls::CallLimits;
 pub use cluster::ClusterLimits;
 pub use log::LogLimits;
-pub use metric::MetricLimits;
+pub use metric::{METRIC_TYPE_NAMED_BYTES_MAX, METRIC_TYPES_NAMED_MAX, MetricLimits};
 
 /// The bounds of one instance. Sizes are bytes, times are [`Duration`]s, counts say what of.
 #[derive(Clone, Debug)]

@@ -52,7 +52,7 @@ pub use http;
 pub use log::{Log, LogFormat, LogLevel};
 pub use relay_gateway::{
     Admission, Authorize, Code, Denial, Destination, Disconnected, Event, EventError, Handshake,
-    Identify, Message, Socket, Thought, User, Verdict,
+    Identify, Message, NamedTypes, Socket, Thought, User, Verdict,
 };
 pub use relay_hub::{
     Audience, Bytes, CallLimits, EmitError, EndReason, JoinError, Limits, LogLimits, MetricLimits,

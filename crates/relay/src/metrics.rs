@@ -151,7 +151,7 @@ mod tests {
 
     use prometheus::core::Desc;
     use prometheus::proto::MetricType;
-    use relay_gateway::{Gateway, GatewayStats, NAMESPACES, TypeNames};
+    use relay_gateway::{Gateway, GatewayStats, NAMESPACES, NamedTypes, TypeNames};
     use relay_hub::{Instance, Limits, Stats};
     use relay_server::{Config, Server, ServerStats, bind};
 
@@ -163,7 +163,7 @@ mod tests {
 
     /// Two shards that counted 2 and 3 of whatever is asked for here.
     pub(super) fn sources() -> Sources {
-        let types = TypeNames::new(1, 8);
+        let types = TypeNames::new(&NamedTypes::default(), 1, 8);
         let gateways: Vec<_> = (0..2).map(|_| GatewayStats::new(&types)).collect();
         let hubs: Vec<_> = (0..2).map(|_| Arc::new(Stats::default())).collect();
         for (count, (gateway, hub)) in (2..).zip(gateways.iter().zip(&hubs)) {

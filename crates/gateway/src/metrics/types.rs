@@ -7,10 +7,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::named::NamedTypes;
+
 /// What is counted for messages without a `tipo`.
 const NO_TYPE: &str = "sin-tipo";
 /// What is counted for the types that have no label of their own.
-const OTHER: &str = "otro";
+pub(super) const OTHER: &str = "otro";
 /// The labels that are always there, by their places.
 const FIRST: [&str; 2] = [NO_TYPE, OTHER];
 const NO_TYPE_PLACE: usize = 0;
@@ -23,6 +25,7 @@ type Slot = OnceLock<(Box<[u8]>, usize)>;
 ///
 /// Names come and stay, so a slot is written once. Only a name that is new takes the lock, and none
 /// is once there are as many as there may be: whatever clients send then, nobody waits for anybody.
+/// Those that an operator named are there from the beginning and take nobody's room.
 #[derive(Debug)]
 pub struct TypeNames {
     /// A name is in the first slot behind its hash that another had not taken. At least half of
@@ -33,22 +36,35 @@ pub struct TypeNames {
     /// One name comes at a time.
     growing: Mutex<()>,
     names_max: usize,
+    /// A name that comes is not longer.
     name_bytes_max: usize,
+    /// Nor is any that is there: what is longer is not looked for.
+    longest_bytes: usize,
 }
 
 impl TypeNames {
-    /// Room for `names_max` names of at most `name_bytes_max` bytes.
+    /// The names that are always there, and room for `names_max` more of at most `name_bytes_max`
+    /// bytes.
     #[must_use]
-    pub fn new(names_max: usize, name_bytes_max: usize) -> Arc<Self> {
+    pub fn new(named: &NamedTypes, names_max: usize, name_bytes_max: usize) -> Arc<Self> {
+        // One that already has a label takes no other.
+        let named = || named.names().filter(|it| *it != NO_TYPE.as_bytes());
+        let longest = named().map(<[u8]>::len).max();
+        let names_max = named().count() + names_max;
         let slots = (names_max * 2).next_power_of_two();
-        Arc::new(Self {
+        let types = Self {
             slots: (0..slots).map(|_| Slot::default()).collect(),
             hashes: RandomState::new(),
             len: AtomicUsize::new(0),
             growing: Mutex::default(),
             names_max,
             name_bytes_max,
-        })
+            longest_bytes: longest.unwrap_or(0).max(name_bytes_max),
+        };
+        for name in named() {
+            types.grow(name);
+        }
+        Arc::new(types)
     }
 
     /// The place of a message's type, below [`Self::places_max`]; `kind` is its `tipo` if that is
@@ -58,8 +74,11 @@ impl TypeNames {
             None | Some([]) => NO_TYPE_PLACE,
             // A literal `otro` or `sin-tipo` from a client shares those series.
             Some(name) if name == NO_TYPE.as_bytes() => NO_TYPE_PLACE,
-            Some(name) if name == OTHER.as_bytes() || name.len() > self.name_bytes_max => {
+            Some(name) if name == OTHER.as_bytes() || name.len() > self.longest_bytes => {
                 OTHER_PLACE
+            }
+            Some(name) if name.len() > self.name_bytes_max => {
+                self.find(name).unwrap_or(OTHER_PLACE)
             }
             // A label is UTF-8: lone surrogates have none.
             Some(name) if std::str::from_utf8(name).is_err() => OTHER_PLACE,
@@ -118,7 +137,14 @@ impl TypeNames {
 
 #[cfg(test)]
 mod tests {
-    use super::TypeNames;
+    use std::sync::Arc;
+
+    use super::{NamedTypes, TypeNames};
+
+    /// Without any that are always there.
+    fn new(names_max: usize, name_bytes_max: usize) -> Arc<TypeNames> {
+        TypeNames::new(&NamedTypes::default(), names_max, name_bytes_max)
+    }
 
     fn place(types: &TypeNames, name: &str) -> usize {
         types.place(Some(name.as_bytes()))
@@ -133,7 +159,7 @@ mod tests {
 
     #[test]
     fn names_keep_their_places_and_the_first_ones_have_them() {
-        let types = TypeNames::new(100, 8);
+        let types = new(100, 8);
         let names: Vec<_> = (0..200).map(|n| n.to_string()).collect();
         for _ in 0..2 {
             for (n, name) in names.iter().enumerate() {
@@ -146,16 +172,33 @@ mod tests {
 
     #[test]
     fn some_names_never_have_a_place_of_their_own() {
-        let types = TypeNames::new(8, 4);
+        let types = new(8, 4);
         let places = ["otro", "sin-tipo", "", "1234", "12345"].map(|name| place(&types, name));
         assert_eq!(places, [1, 0, 0, 2, 1]);
         assert_eq!((types.place(None), types.place(Some(&[0xed, 0xa0, 0x80]))), (0, 1));
-        assert_eq!(place(&TypeNames::new(0, 4), "a"), 1);
+        assert_eq!(place(&new(0, 4), "a"), 1);
+    }
+
+    #[test]
+    fn what_an_operator_named_has_a_place_whatever_came_first() {
+        let named = NamedTypes::parse("pedido, a-long-name, sin-tipo").unwrap();
+        let types = TypeNames::new(&named, 2, 4);
+        check_labels(&types, &["pedido", "a-long-name"]);
+        for name in ["1", "2", "3", "4"] {
+            place(&types, name);
+        }
+        let names = ["a-long-name", "pedido", "sin-tipo", "a-long-nama", "pedida", "2", "4"];
+        assert_eq!(names.map(|name| place(&types, name)), [3, 2, 0, 1, 1, 5, 1]);
+        check_labels(&types, &["pedido", "a-long-name", "1", "2"]);
+        assert_eq!(types.labels().len(), types.places_max());
+        // Also where clients get no label at all.
+        let types = TypeNames::new(&named, 0, 1);
+        assert_eq!(["pedido", "1"].map(|name| place(&types, name)), [2, 1]);
     }
 
     #[test]
     fn nobody_waits_for_whoever_brings_a_name_unless_with_a_new_one() {
-        let types = TypeNames::new(2, 4);
+        let types = new(2, 4);
         assert_eq!(place(&types, "a"), 2);
         let growing = types.growing.lock().unwrap();
         assert_eq!(place(&types, "a"), 2);
@@ -169,7 +212,7 @@ mod tests {
 
     #[test]
     fn threads_agree_on_the_places() {
-        let types = TypeNames::new(50, 4);
+        let types = new(50, 4);
         let threads: Vec<_> = (0..4)
             .map(|from| {
                 let types = types.clone();

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use relay_gateway::{
-    Background, Fact, Gateway, GatewayStats, Hooks, Observer, Outcome, Part, Rules, TypeNames, Work,
+    Background, Fact, Gateway, GatewayStats, Hooks, NamedTypes, Observer, Outcome, Part, Rules,
+    TypeNames, Work,
 };
 use relay_hub::{Alone, Field, Handshake, Head, Hub, Instance, Key, Limits, Output, Ticket};
 use relay_websocket::{Decoder, Event, Opcode, Role, write_masked_frame};
@@ -106,7 +107,7 @@ impl World {
 
     /// A world whose facts are written down.
     pub(crate) fn observed(hooks: Hooks, limits: Limits, notes: Arc<Notes>) -> Self {
-        let stats = GatewayStats::new(&TypeNames::new(10, 20));
+        let stats = GatewayStats::new(&TypeNames::new(&NamedTypes::default(), 10, 20));
         let background = Arc::new(Bench::default());
         let thoughts_max = limits.decisions_max;
         let rules = Rules { namespace: NAMESPACE.into(), hooks, thoughts_max, ..Rules::default() };

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use http::{Request, Response};
 use http_body::Body;
 use relay_gateway::{
-    Admission, Authorize, Denial, Disconnected, Hooks, Identify, Message, Socket, Verdict,
+    Admission, Authorize, Denial, Disconnected, Hooks, Identify, Message, NamedTypes, Socket,
+    Verdict,
 };
 use relay_hub::{Bytes, Limits, Refusal};
 use relay_server::{Cors, Drain, HttpBody, HttpHook, Keep, TrustedProxies};
@@ -135,6 +136,13 @@ impl Builder {
     /// Whether `/metrics` is answered. It is, without it.
     pub fn metrics(mut self, on: bool) -> Self {
         self.metrics = on;
+        self
+    }
+
+    /// The types of messages that `/metrics` always shows by their names, whatever else clients
+    /// send. None, without it.
+    pub fn metrics_types(mut self, types: NamedTypes) -> Self {
+        self.settings.metrics_types = types;
         self
     }
 

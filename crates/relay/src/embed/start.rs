@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use relay_gateway::{Gateway, GatewayStats, Questions, Rules, TypeNames};
+use relay_gateway::{Gateway, GatewayStats, NamedTypes, Questions, Rules, TypeNames};
 use relay_hub::Limits;
 use relay_server::{
     AdminServer, Config, Descriptors, Handle, HttpHandler, HttpHook, HttpRequest, Keep,
@@ -108,6 +108,13 @@ fn counters(limits: &Limits) -> Arc<ServerStats> {
     stats
 }
 
+/// Those of each shard's gateway, with the same labels.
+fn gateway_counters(named: &NamedTypes, limits: &Limits, shards: usize) -> Vec<Arc<GatewayStats>> {
+    let (types_max, type_bytes_max) = (limits.metric.types_max, limits.metric.type_bytes_max);
+    let types = TypeNames::new(named, types_max, type_bytes_max);
+    (0..shards).map(|_| GatewayStats::new(&types)).collect()
+}
+
 /// A hook on its runtime. The requests that it gets bear the handle of the instance.
 fn bound(unbound: Unbound, runtime: &tokio::runtime::Handle, me: &Me) -> HttpHook {
     let me = me.clone();
@@ -166,8 +173,7 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
     let stats = counters(&settings.limits);
     let listeners = listeners(&settings, listener)?;
     let (limits, shards) = (settings.limits, settings.shards);
-    let types = TypeNames::new(limits.metric.types_max, limits.metric.type_bytes_max);
-    let gateways: Vec<_> = (0..shards).map(|_| GatewayStats::new(&types)).collect();
+    let gateways = gateway_counters(&settings.metrics_types, &limits, shards);
     let (thoughts_max, patience) = (limits.decisions_max, limits.decision_timeout);
     let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
     let instance = instance(limits, namespaces, shards)?;

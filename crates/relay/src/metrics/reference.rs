@@ -15,8 +15,8 @@ const OPENING: &str = "\
 
 Counters only grow while the process lives. A label whose values come from clients is bounded: `type` in
 number and in length (`RELAY_METRIC_TYPES_MAX`, `RELAY_METRIC_TYPE_BYTES_MAX`), what is beyond counts as
-`otro`. Series with labels begin with their first event. An instance that is alone has no `relay_cluster_`
-metrics.
+`otro`; what `METRICS_TYPES` names has its label whatever came first. Series with labels begin with their
+first event. An instance that is alone has no `relay_cluster_` metrics.
 
 | name | type | unit | labels | meaning |
 |---|---|---|---|---|

@@ -29,6 +29,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use relay_gateway::NamedTypes;
 use relay_hub::Limits;
 use relay_redis::classic::DEFAULT_PREFIX;
 use relay_redis::cluster::Permission;
@@ -86,6 +87,7 @@ pub(crate) struct Values {
     admin_address: Option<SocketAddr>,
     shards: usize,
     instance_id: String,
+    metrics_types: String,
     trusted_proxies: String,
     cors_origin: String,
     cors_methods: String,
@@ -113,6 +115,7 @@ impl Values {
             admin_address: None,
             shards: machine.cores.clamp(1, relay_hub::SHARDS_MAX),
             instance_id: machine.name.clone(),
+            metrics_types: String::new(),
             trusted_proxies: String::new(),
             cors_origin: "*".to_owned(),
             cors_methods: "GET,POST".to_owned(),
@@ -142,6 +145,8 @@ pub struct Settings {
     pub shards: usize,
     /// The display name.
     pub instance: String,
+    /// The types of messages that metrics always show by their names.
+    pub metrics_types: NamedTypes,
     /// The proxies that are believed whose address a request comes from.
     pub trusted_proxies: TrustedProxies,
     /// Which pages browsers let in; `None` says nothing to browsers.
@@ -175,7 +180,8 @@ impl Settings {
             admin_address: values.admin_address,
             shards: values.shards,
             instance: values.instance_id.clone(),
-            // Whatever was wrong in it was refused as it was read.
+            // Whatever was wrong in these was refused as it was read.
+            metrics_types: NamedTypes::parse(&values.metrics_types).unwrap_or_default(),
             trusted_proxies: TrustedProxies::parse(&values.trusted_proxies).unwrap_or_default(),
             cors,
             redis: Redis::of(values, authorities),

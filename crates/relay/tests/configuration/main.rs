@@ -3,6 +3,7 @@
 
 mod broken;
 mod commands;
+mod lists;
 mod strength;
 mod support;
 

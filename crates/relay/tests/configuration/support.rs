@@ -46,3 +46,25 @@ pub(crate) fn machine() -> Machine {
     let budget = Budget { bytes_max: 2_000_000_000, of: (Bound::CgroupV2, 4_000_000_000) };
     Machine { cores: 3, budget: Some(budget), name: "host-1".to_owned() }
 }
+
+/// What is written somewhere, and every message that this leads to.
+#[track_caller]
+pub(crate) fn check(written: &Written<'_>, expect: &[&str]) {
+    assert_eq!(written.wrong(), expect);
+}
+
+pub(crate) fn environment(variables: &[(&str, &str)], expect: &[&str]) {
+    check(&Written { environment: variables, ..Written::default() }, expect);
+}
+
+pub(crate) fn file(text: &str, expect: &[&str]) {
+    check(&Written { files: &[("relay.toml", text)], ..Written::default() }, expect);
+}
+
+pub(crate) fn dot_env(text: &str, expect: &[&str]) {
+    check(&Written { dot_env: Some(text), ..Written::default() }, expect);
+}
+
+pub(crate) fn words(words: &[&str], expect: &[&str]) {
+    check(&Written { words, ..Written::default() }, expect);
+}

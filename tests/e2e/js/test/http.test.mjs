@@ -1,12 +1,12 @@
 // Plain HTTP and the door: health, metrics, and every way in which a handshake is refused.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, describe, test } from 'node:test';
 
-import { Client, clients, heardOf } from '../lib/client.mjs';
+import { Client, clients, closeClients, heardOf } from '../lib/client.mjs';
 import { parseMetrics } from '../lib/metrics.mjs';
 import { Session, Tcp, WEBSOCKET_PATH, frame, serverFrames, upgradeRequest } from '../lib/raw.mjs';
-import { onEveryShardCount } from '../lib/relay.mjs';
+import { BRIEF_END, Relay, endKept, keep, onEveryShardCount } from '../lib/relay.mjs';
 import { eventually } from '../lib/wait.mjs';
 
 const TEXT = 0x81;
@@ -126,6 +126,26 @@ onEveryShardCount('/metrics', (relay) => {
     }
     assert.equal(series.some(({ name }) => name === 'forged_total'), false);
     assert.ok(value('relay_messages_total', { type: 'otro', destination: 'yo' }) > 0);
+  });
+});
+
+describe('METRICS_TYPES', () => {
+  afterEach(async () => {
+    closeClients();
+    await endKept();
+  });
+
+  test('keep their labels whatever others send first', async () => {
+    const env = { ...BRIEF_END, METRICS_TYPES: 'mensaje, pedido ñ' };
+    const relay = keep(await Relay.start({ shards: 2, env }));
+    const client = await Client.connect(relay);
+    for (let n = 0; n < 400; n++) client.emit('relay', { destino: 'yo', tipo: `tipo ${n}` });
+    await client.ask('relay', { destino: 'yo', tipo: 'mensaje' });
+    await client.ask('relay', { destino: 'yo', tipo: 'pedido ñ' });
+    const { series, value } = parseMetrics((await relay.get('/metrics')).body);
+    const count = (type) => value('relay_messages_total', { type, destination: 'yo' });
+    assert.deepEqual(['mensaje', 'pedido ñ', 'otro'].map(count), [1, 1, 300]);
+    assert.equal(series.filter(({ name }) => name === 'relay_messages_total').length, 103);
   });
 });
 

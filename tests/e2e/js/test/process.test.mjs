@@ -192,7 +192,7 @@ describe('settings', () => {
     WEBRTC_ENABLED: 'true',
     STUN_SERVERS: 'stun:localhost',
     TURN_URL: 'turn:localhost',
-    METRICS_TYPES: 'mensaje',
+    TURN_USERNAME: 'relay',
   })) {
     test(`${name}, whose feature is not there yet, ends the start`, () =>
       refuses({ env: { [name]: value } }, name));

@@ -72,13 +72,14 @@ pub(super) const HTTP: Group = Group {
 };
 
 pub(super) const METRICS: Group = Group {
-    title: "Metrics and logs",
+    title: "Bounds of metrics and logs",
     settings: &[
         Setting::new(
             "RELAY_METRIC_TYPES_MAX",
             "limits.metric_types_max",
             Kind::Count { place: number!(limits.metric.types_max), accepted: 0..=10_000 },
-            "Distinct values of the label `type`; later ones count together.",
+            "Distinct values of the label `type` beyond those of METRICS_TYPES; later ones count \
+             together.",
         ),
         Setting::new(
             "RELAY_METRIC_TYPE_BYTES_MAX",

@@ -59,11 +59,5 @@ pub(super) const MISSING: Group = Group {
         missing("TURN_USERNAME", "webrtc.turn_username", WEBRTC, "Who clients are to it."),
         missing("TURN_CREDENTIAL", "webrtc.turn_credential", WEBRTC, "Their password.")
             .secret(Secrecy::Secret),
-        missing(
-            "METRICS_TYPES",
-            "metrics.types",
-            "a list of metric types that always keep their label",
-            "Types of messages that always have a label of their own.",
-        ),
     ],
 };

@@ -159,11 +159,12 @@ pub(crate) struct Group {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const GROUPS: [&Group; 14] = [
+pub(crate) const GROUPS: [&Group; 15] = [
     &program::SERVER,
     &program::CORS,
     &program::DRAIN,
     &program::LOGS,
+    &program::METRICS,
     &cluster::REDIS,
     &protocol::PROTOCOL,
     &protocol::NAMESPACES,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use relay_gateway::NamedTypes;
 use relay_server::{Cors, TrustedProxies};
 
 use super::{DAY, Group, Setting};
@@ -149,6 +150,22 @@ pub(super) const LOGS: Group = Group {
             "What is written: this level and what is graver.",
         ),
     ],
+};
+
+pub(super) const METRICS: Group = Group {
+    title: "Metrics",
+    settings: &[Setting::new(
+        "METRICS_TYPES",
+        "metrics.types",
+        Kind::List {
+            place: place!(metrics_types),
+            what: "types of messages behind commas",
+            wrong: |value| NamedTypes::parse(value).err().unwrap_or_default(),
+        },
+        "Types of messages that always have a label `type` of their own, whatever else clients \
+             send.",
+    )
+    .by_default("none")],
 };
 
 /// What the rules for origins say about a value.
