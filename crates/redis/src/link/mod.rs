@@ -7,9 +7,12 @@
 //!
 //! Nothing waits for Redis but the reader of its messages. What is published while it is away is
 //! dropped and counted. A Redis that takes connections and says nothing is noticed by its silence.
+//! A panic while messages are written or heard is the end of that connection: it is said like any
+//! other, and the next one is tried.
 
 mod address;
 mod backoff;
+mod caught;
 mod connect;
 mod gate;
 mod publisher;

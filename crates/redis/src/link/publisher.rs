@@ -11,10 +11,11 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::address::Address;
 use super::backoff::Backoff;
+use super::caught::caught;
 use super::connect::dial;
 use super::queue::{Encoder, Entry, Message, OnSubscribers, Outgoing};
 use super::settings::LinkSettings;
-use super::stats::count;
+use super::stats::{LinkStats, count};
 use super::{Phase, Shared};
 
 /// How the publishing connection is.
@@ -70,6 +71,19 @@ enum Awaited {
     Counted(OnSubscribers),
 }
 
+/// Messages that were taken out of the queue and not confirmed yet. Whatever ends the connection
+/// meanwhile, a panic too: they are lost.
+struct UnderWay {
+    stats: Arc<LinkStats>,
+    messages: usize,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        count(&self.stats.dropped_lost, self.messages as u64);
+    }
+}
+
 /// What ended a connection, in words.
 pub(super) type Failure = Arc<str>;
 
@@ -82,7 +96,8 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
     pub(super) async fn run(mut self, mut backoff: Backoff) {
         let mut connections = 0;
         while *self.phase.borrow() != Phase::Closing {
-            let failed = match self.connect().await {
+            let stats = self.shared.stats.clone();
+            let failed = match caught(&stats, self.connect()).await {
                 Ok(connection) => {
                     connections += 1;
                     let worked_since = Instant::now();
@@ -127,7 +142,8 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
     async fn serve_open(&mut self, mut connection: Connection, number: u64) -> Result<(), Failure> {
         self.shared.queue.open();
         self.state.send_replace(PublisherState::Connected(number));
-        let served = self.serve(&mut connection).await;
+        let stats = self.shared.stats.clone();
+        let served = caught(&stats, self.serve(&mut connection)).await;
         let forgotten = self.shared.queue.shut();
         count(&self.shared.stats.dropped_away, forgotten as u64);
         served
@@ -169,13 +185,18 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
     ) -> Result<(), Failure> {
         let mut pipeline = redis::pipe();
         let mut awaited = Vec::with_capacity(batch.len());
+        let is_message = |it: &&Entry<M>| matches!(it.outgoing, Outgoing::Publish(_));
+        let messages = batch.iter().filter(is_message).count();
+        let mut under_way = UnderWay { stats: self.shared.stats.clone(), messages };
         for Entry { outgoing, queued_at } in batch {
             match outgoing {
                 Outgoing::Publish(message) => {
+                    let before = awaited.len();
                     self.encoder.encode(message, &mut |channel, payload| {
                         pipeline.cmd("PUBLISH").arg(channel).arg(payload);
                         awaited.push(Awaited::Published { queued_at, bytes: payload.len() });
                     });
+                    under_way.messages -= usize::from(awaited.len() == before);
                 }
                 Outgoing::Probe { channel, payload } => {
                     pipeline.cmd("PUBLISH").arg(&*channel).arg(payload);
@@ -191,13 +212,9 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
             return Ok(());
         }
         let response_timeout = self.settings.response_timeout;
-        let answers = connection.exchange(&pipeline, awaited.len(), response_timeout).await;
+        let answers = connection.exchange(&pipeline, awaited.len(), response_timeout).await?;
+        under_way.messages = 0;
         let stats = &self.shared.stats;
-        let Ok(answers) = answers else {
-            let is_message = |it: &&Awaited| matches!(it, Awaited::Published { .. });
-            count(&stats.dropped_lost, awaited.iter().filter(is_message).count() as u64);
-            return answers.map(drop);
-        };
         for (awaited, answer) in awaited.into_iter().zip(answers) {
             match (awaited, answer) {
                 (Awaited::Published { .. }, Value::ServerError(_)) => {

@@ -32,6 +32,8 @@ pub struct LinkStats {
     pub connections: AtomicU64,
     /// Connections that ended, or could not be made.
     pub failures: AtomicU64,
+    /// Connections that ended by a panic of ours.
+    pub panics: AtomicU64,
     /// From being queued until Redis confirms.
     pub latency: LatencyBuckets,
 }

@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::address::Address;
 use super::backoff::Backoff;
+use super::caught::caught;
 use super::connect::dial;
 use super::gate::{Gate, Gated};
 use super::publisher::{Failure, PublisherState, failure};
@@ -101,10 +102,11 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
             if *self.phase.borrow() != Phase::Open {
                 return;
             }
-            let failed = match self.connect().await {
+            let stats = self.shared.stats.clone();
+            let failed = match caught(&stats, self.connect()).await {
                 Ok(session) => {
                     let worked_since = Instant::now();
-                    let listened = self.listen(session).await;
+                    let listened = caught(&stats, self.listen(session)).await;
                     if worked_since.elapsed() > self.settings.retry_max {
                         backoff.reset();
                     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relay_redis::link::{Dropped, LinkSettings};
 
-use crate::peer::{Peer, QUEUE_BYTES_MAX, pair, settings};
+use crate::peer::{Peer, QUEUE_BYTES_MAX, UNBEARABLE, UNWRITABLE, pair, settings};
 use crate::server::Redis;
 
 #[tokio::test]
@@ -115,4 +115,22 @@ async fn what_a_slow_redis_cannot_take_is_dropped_and_counted() {
     while a.link.queue_bytes() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_the_end_of_a_connection_and_of_nothing_else() {
+    let redis = Redis::start(&[]);
+    let (mut a, mut b) = pair(&redis).await;
+    for (said, panics) in [(UNWRITABLE, [1, 0]), (UNBEARABLE, [2, 1])] {
+        a.publish(said).expect("room");
+        let error = a.down().await;
+        assert_eq!(error, "a panic in this instance");
+        a.up().await;
+        b.up().await;
+        a.reaches(&mut b).await;
+        b.reaches(&mut a).await;
+        let count = |peer: &Peer| peer.link.stats().panics.load(Ordering::Relaxed);
+        assert_eq!([count(&a), count(&b)], panics);
+    }
+    assert_eq!(a.link.stats().dropped_lost.load(Ordering::Relaxed), 1, "what was being written");
 }

@@ -11,6 +11,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::server::{PATIENCE, Redis};
 
+/// Whoever writes this panics.
+pub(crate) const UNWRITABLE: &str = "unwritable";
+/// Whoever hears this panics.
+pub(crate) const UNBEARABLE: &str = "unbearable";
+
 /// A message that is what it is.
 #[derive(Debug)]
 pub(crate) struct Text {
@@ -28,6 +33,7 @@ struct Writer;
 
 impl Encoder<Text> for Writer {
     fn encode(&mut self, message: Text, publish: &mut dyn FnMut(&[u8], &[u8])) {
+        assert!(message.contents != UNWRITABLE.as_bytes(), "a test wants it so");
         publish(message.channel.as_bytes(), &message.contents);
     }
 }
@@ -40,6 +46,7 @@ struct Keeper {
 
 impl Listener for Keeper {
     async fn hear(&mut self, arrived: Arrived) {
+        assert!(arrived.payload != UNBEARABLE.as_bytes(), "a test wants it so");
         if let Ok(permit) = self.permits.acquire().await {
             permit.forget();
         }

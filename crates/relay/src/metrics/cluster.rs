@@ -72,6 +72,11 @@ pub(super) const CLUSTER: &[Definition] = &[
         "Connections to Redis that broke, or could not be made.",
         Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().failures))),
     ),
+    counter(
+        "relay_cluster_panics_total",
+        "Connections to Redis that ended by a panic in this instance, a bug; each is made again.",
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().panics))),
+    ),
     Definition {
         name: "relay_cluster_publish_seconds",
         kind: MetricType::HISTOGRAM,
