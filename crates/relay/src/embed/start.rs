@@ -20,7 +20,7 @@ use super::{Builder, Relay};
 use crate::cluster::{Joined, Prepared};
 use crate::log::{Journal, Log};
 use crate::process::Process;
-use crate::routes::Sources;
+use crate::routes::{Reader, Sources};
 use crate::settings::Settings;
 
 /// Why an instance did not start.
@@ -108,6 +108,11 @@ fn counters(limits: &Limits) -> Arc<ServerStats> {
     stats
 }
 
+/// Answers the program's own routes. Whoever asks a moment before everything is there waits for it.
+fn routes(sources: Arc<OnceLock<Option<Sources>>>, reader: Reader) -> HttpHandler {
+    Arc::new(move |request: &HttpRequest<'_>| sources.wait().as_ref()?.answer(request, reader))
+}
+
 /// Those of each shard's gateway, with the same labels.
 fn gateway_counters(named: &NamedTypes, limits: &Limits, shards: usize) -> Vec<Arc<GatewayStats>> {
     let (types_max, type_bytes_max) = (limits.metric.types_max, limits.metric.type_bytes_max);
@@ -178,14 +183,11 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
     let namespaces: &[&str] = if namespace == "/" { &["/"] } else { &["/", &namespace] };
     let instance = instance(limits, namespaces, shards)?;
     let sources = Arc::new(OnceLock::<Option<Sources>>::new());
-    let (answers, me) = (sources.clone(), Me::default());
-    let routes: HttpHandler =
-        // Whoever asks a moment before everything is there waits for it.
-        Arc::new(move |request: &HttpRequest<'_>| answers.wait().as_ref()?.answer(request));
-    let admin = match settings.admin_address {
-        Some(address) => Some(AdminServer::start(address, instance.limits(), routes.clone())?),
-        None => None,
-    };
+    let me = Me::default();
+    let routes = |reader| routes(sources.clone(), reader);
+    let admin = settings.admin_address;
+    let open = |it| AdminServer::start(it, instance.limits(), routes(Reader::Operator));
+    let admin = admin.map(open).transpose()?;
     let cluster = match settings.redis {
         Some(redis) => Some(Prepared::new(redis, instance.limits())?),
         None => None,
@@ -193,7 +195,10 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
     let sees = if hooks.see_handshakes() { Keep::Everything } else { Keep::Nothing };
     let config = Config {
         hook: http.map(|hook| bound(hook, &runtime, &me)),
-        http: if admin.is_some() { Arc::new(|_: &HttpRequest<'_>| None) } else { routes },
+        http: match &admin {
+            Some(_) => Arc::new(|_: &HttpRequest<'_>| None),
+            None => routes(Reader::Anyone),
+        },
         fallback: service.map(|service| bound(service, &runtime, &me)),
         cors: settings.cors,
         trusted_proxies: settings.trusted_proxies,

@@ -61,6 +61,29 @@ describe('ADMIN_ADDRESS', () => {
     assert.equal(code, 0);
   });
 
+  test('what Redis said is there alone', async () => {
+    const [port, admin, redis] = [await freePort(), await freePort(), await freePort()];
+    const REDIS_URL = `redis://ana:secret@127.0.0.1:${redis}`;
+    const health = async (at) => {
+      const down = async () => {
+        const response = await fetch(`http://127.0.0.1:${at}/health`);
+        const answer = await response.json();
+        return answer.redis?.state === 'down' && answer;
+      };
+      return eventually('Redis down', () => down().catch(() => false), 20_000);
+    };
+    launch({ shards: 1, port, env: { REDIS_URL, ADMIN_ADDRESS: `127.0.0.1:${admin}` } });
+    const operator = await health(admin);
+    assert.deepEqual([operator.status, Object.keys(operator.redis)], ['degraded', ['state', 'seconds', 'error']]);
+    assert.ok(operator.redis.error.length > 0);
+    assert.ok(!JSON.stringify(operator).includes('secret'));
+    const other = await freePort();
+    launch({ shards: 1, port: other, env: { REDIS_URL } });
+    const anyone = await health(other);
+    assert.deepEqual([anyone.status, Object.keys(anyone.redis)], ['degraded', ['state', 'seconds']]);
+    assert.ok(anyone.redis.seconds >= 0);
+  });
+
   test('a taken address ends the start', async () => {
     const { admin } = await startWithAdmin();
     const env = { ADMIN_ADDRESS: `127.0.0.1:${admin}` };
