@@ -9,7 +9,7 @@ use std::time::Duration;
 use relay_hub::{Cluster, Limits, Remote};
 use relay_redis::classic::DecodeLimits;
 use relay_redis::cluster::{Classic, ClusterSettings, Running, Shards, ShardsLater};
-use relay_redis::link::{Address, LinkSettings};
+use relay_redis::link::{Address, LinkSettings, Turn};
 use relay_server::{Remotes, Server};
 
 use crate::settings::Redis;
@@ -98,8 +98,17 @@ impl Prepared {
     /// # Errors
     /// The operating system gives no thread.
     pub fn join(self, server: &Server) -> io::Result<Joined> {
+        self.join_telling(server, drop)
+    }
+
+    /// The same, and tells `take` when Redis goes and comes.
+    pub(crate) fn join_telling(
+        self,
+        server: &Server,
+        take: impl FnMut(Turn) + Send + 'static,
+    ) -> io::Result<Joined> {
         let inlet = Inlet(server.remotes());
-        let running = self.cluster.start(self.address, self.seed, inlet, &self.later)?;
+        let running = self.cluster.start(self.address, self.seed, inlet, &self.later, take)?;
         Ok(Joined { cluster: self.cluster, running })
     }
 }

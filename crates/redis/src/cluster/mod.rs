@@ -25,7 +25,7 @@ use relay_hub::{Cluster, Remote};
 use tokio::sync::oneshot;
 
 use crate::classic::DecodeLimits;
-use crate::link::{Address, Link, LinkSettings, LinkStats, State};
+use crate::link::{Address, Link, LinkSettings, LinkStats, State, Turn};
 
 pub use permissions::{Permission, Permissions};
 pub use stats::ClusterStats;
@@ -115,7 +115,8 @@ impl Classic {
         Box::new(ShardPort { shard, shared: self.shared.clone(), shards: shards.clone() })
     }
 
-    /// Connects, on a thread of its own.
+    /// Connects, on a thread of its own, which also tells `take` when Redis goes and comes: at most
+    /// once in the longest pause between attempts. It must be quick.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -125,6 +126,7 @@ impl Classic {
         seed: u64,
         shards: S,
         later: &ShardsLater<S>,
+        take: impl FnMut(Turn) + Send + 'static,
     ) -> io::Result<Running> {
         later.fill(shards.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -137,8 +139,12 @@ impl Classic {
                 let inbound = Inbound::new(shared.clone(), shards);
                 let settings = shared.settings.link.clone();
                 let tasks = shared.link.start(address, settings, (&probe, seed), writer, inbound);
-                // A program that forgets it stops at once.
-                let timeout = stopped.await.unwrap_or_default();
+                let pause = shared.settings.link.retry_max;
+                let timeout = tokio::select! {
+                    // A program that forgets it stops at once.
+                    stopped = stopped => stopped.unwrap_or_default(),
+                    () = shared.link.tell_turns(pause, take) => Duration::ZERO,
+                };
                 shared.link.close(tasks, timeout).await;
             });
         };

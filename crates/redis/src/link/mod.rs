@@ -22,6 +22,7 @@ mod stats;
 mod steps;
 mod subscriber;
 mod topics;
+mod turns;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use queue::{Dropped, Encoder, Message, OnSubscribers};
 pub use settings::LinkSettings;
 pub use stats::{LATENCY_BUCKETS, LatencyBuckets, LinkStats};
 pub use topics::Topic;
+pub use turns::Turn;
 
 use publisher::PublisherState;
 use queue::{Outgoing, Queue};
@@ -201,6 +203,12 @@ impl<M: Message> Link<M> {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<State> {
         self.shared.state.subscribe()
+    }
+
+    /// Tells `take` when Redis goes and when it comes, no more often than every `pause`, as long as
+    /// this is polled.
+    pub async fn tell_turns(&self, pause: Duration, take: impl FnMut(Turn)) {
+        turns::tell(self.state(), self.shared.stats.clone(), pause, take).await;
     }
 
     /// Whether what is published arrives, as far as is known.

@@ -32,6 +32,10 @@ pub struct LinkStats {
     pub connections: AtomicU64,
     /// Connections that ended, or could not be made.
     pub failures: AtomicU64,
+    /// How often Redis began to be away.
+    pub outages: AtomicU64,
+    /// How long it was, in microseconds, up to the last time that it came back.
+    pub away_us: AtomicU64,
     /// Connections that ended by a panic of ours.
     pub panics: AtomicU64,
     /// From being queued until Redis confirms.

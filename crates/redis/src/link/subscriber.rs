@@ -129,9 +129,22 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
         self.shared.state.send_modify(|state| {
             let since = match state {
                 State::Down { since, .. } => *since,
-                State::Connecting | State::Up => Instant::now(),
+                State::Connecting | State::Up => {
+                    count(&self.shared.stats.outages, 1);
+                    Instant::now()
+                }
             };
             *state = State::Down { since, error };
+        });
+    }
+
+    fn up(&self) {
+        self.shared.state.send_if_modified(|state| {
+            if let State::Down { since, .. } = state {
+                let away_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+                count(&self.shared.stats.away_us, away_us);
+            }
+            std::mem::replace(state, State::Up) != State::Up
         });
     }
 
@@ -227,8 +240,8 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
         };
         match session.proof {
             Proof::Seen { publisher: seen } if seen == publisher => {
-                if session.steps.are_done() && *self.shared.state.borrow() != State::Up {
-                    self.shared.state.send_replace(State::Up);
+                if session.steps.are_done() {
+                    self.up();
                 }
                 return;
             }

@@ -74,7 +74,7 @@ impl Instance {
         let mut port = cluster.port(0, &later);
         port.serve("/", Serving::Begins);
         let address = Address::parse(&redis.url()).expect("a URL");
-        let running = cluster.start(address, 7, Inbox(inbox), &later).expect("a thread");
+        let running = cluster.start(address, 7, Inbox(inbox), &later, drop).expect("a thread");
         while cluster.state() != State::Up {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use relay_gateway::{Gateway, GatewayStats, NamedTypes, Questions, Rules, TypeNames};
 use relay_hub::Limits;
+use relay_redis::link::Turn;
 use relay_server::{
     AdminServer, Config, Descriptors, Handle, HttpHandler, HttpHook, HttpRequest, Keep,
     ListenError, Server, ServerStats, adopt, bind, instance,
@@ -138,7 +139,7 @@ fn bound(unbound: Unbound, runtime: &tokio::runtime::Handle, me: &Me) -> HttpHoo
 fn run(
     config: Config,
     listeners: Vec<TcpListener>,
-    cluster: Option<Prepared>,
+    (cluster, journal): (Option<Prepared>, Option<&Journal>),
     mut make: impl FnMut(usize, &Handle<Gateway>) -> Gateway,
 ) -> Result<(Server, Option<Joined>, Handle<Gateway>), StartError> {
     let (mut handle, shards) = (None, config.instance.shards());
@@ -147,7 +148,9 @@ fn run(
         make(shard, shards)
     })?;
     let handle = handle.ok_or(StartError::Shards(shards))?;
-    let joined = cluster.map(|it| it.join(&server)).transpose()?;
+    let journal = journal.cloned();
+    let tell = move |turn: Turn| journal.iter().for_each(|it| it.record_turn(&turn));
+    let joined = cluster.map(|it| it.join_telling(&server, tell)).transpose()?;
     Ok((server, joined, handle))
 }
 
@@ -211,7 +214,7 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
     let rules = Rules { namespace: namespace.into(), hooks, thoughts_max, questions };
     let rules = Arc::new(rules);
     let (made, observers) = (gateways.clone(), journal.clone());
-    let run = run(config, listeners, cluster, |shard, shards| {
+    let run = run(config, listeners, (cluster, journal.as_ref()), |shard, shards| {
         let background =
             Arc::new(Runtime { runtime: runtime.clone(), shards: shards.clone(), patience });
         let gateway = Gateway::new(made[shard].clone()).with_rules(rules.clone(), background);

@@ -8,6 +8,7 @@
 //! no room for, or the target does not take, is dropped, counted, and said once it works again.
 
 mod caps;
+mod cluster;
 mod format;
 mod observer;
 mod queue;

@@ -73,6 +73,11 @@ pub(super) const CLUSTER: &[Definition] = &[
         Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().failures))),
     ),
     counter(
+        "relay_cluster_outages_total",
+        "How often it began that what is published reaches no other instance.",
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().outages))),
+    ),
+    counter(
         "relay_cluster_panics_total",
         "Connections to Redis that ended by a panic in this instance, a bug; each is made again.",
         Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().panics))),

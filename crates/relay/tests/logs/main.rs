@@ -2,6 +2,7 @@
 
 #[path = "../embedding/client.rs"]
 mod client;
+mod redis;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -28,6 +29,10 @@ impl Drop for Running {
 impl Running {
     /// One shard that logs every message, and whose queue holds a few lines.
     fn start(port: u16, stdout: Stdio) -> Self {
+        Self::start_with(port, stdout, &[])
+    }
+
+    fn start_with(port: u16, stdout: Stdio, more: &[String]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
         command.env_clear().current_dir(std::env::temp_dir()).args([
             "--host=127.0.0.1",
@@ -37,13 +42,17 @@ impl Running {
             "--log-queue-bytes-max=4096",
             "--drain-window=0",
         ]);
-        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null());
+        command.args(more).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::null());
         Self(command.spawn().expect("the program runs"))
     }
 
     /// One whose standard output is a pipe, and where it listens.
     fn piped() -> (Self, BufReader<ChildStdout>, SocketAddr) {
-        let mut running = Self::start(0, Stdio::piped());
+        Self::piped_with(&[])
+    }
+
+    fn piped_with(more: &[String]) -> (Self, BufReader<ChildStdout>, SocketAddr) {
+        let mut running = Self::start_with(0, Stdio::piped(), more);
         let mut lines = BufReader::new(running.0.stdout.take().expect("a pipe"));
         let mut line = String::new();
         lines.read_line(&mut line).expect("a line");
