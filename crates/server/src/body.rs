@@ -10,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
+use crate::reactor::timeout;
+
 /// Why a body is not here.
 #[derive(Debug)]
 pub(crate) enum BodyError {
@@ -31,7 +33,7 @@ pub(crate) async fn whole(
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(BodyError::TooLarge);
     }
-    let read = tokio::time::timeout(patience, gather(body, bytes_max));
+    let read = timeout(patience, gather(body, bytes_max));
     read.await.unwrap_or(Err(BodyError::TimedOut))
 }
 
@@ -76,6 +78,6 @@ pub(crate) fn forget(mut body: Incoming, patience: Duration, unread: Rc<Cell<boo
             }
             unread.set(false);
         };
-        let _ = tokio::time::timeout(patience, rest).await;
+        let _ = timeout(patience, rest).await;
     });
 }

@@ -20,13 +20,13 @@ use hyper::header;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Version};
-use hyper_util::rt::TokioTimer;
-use tokio::net::TcpStream;
+use mio::net::TcpStream;
 
 use crate::answer::{Answer, AnswerBody};
 use crate::http::{Accepted, Door, OpenSlot, Upgraded, close_politely, names_session};
 use crate::patient::{Covered, Ear, Patient};
 use crate::polling;
+use crate::reactor::{HttpTimer, Socket, timeout};
 use crate::upgrade::has_token;
 use crate::visit::Visit;
 
@@ -44,7 +44,7 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, peer: IpAddr, slot:
     let client = Client { door: door.clone(), peer, reserved, accepted: accepted.clone() };
     let served = if reserved {
         let patience = door.shared.limits().reserved_http_timeout;
-        Box::pin(tokio::time::timeout(patience, client.serve(stream))).await.unwrap_or(Ok(None))
+        Box::pin(timeout(patience, client.serve(stream))).await.unwrap_or(Ok(None))
     } else {
         client.serve(stream).await
     };
@@ -56,15 +56,25 @@ pub(crate) async fn serve(door: Rc<Door>, stream: TcpStream, peer: IpAddr, slot:
             return;
         }
     };
-    let (Some(accepted), Ok(stream)) = (accepted.take(), stream.into_std()) else { return };
-    let upgraded = Upgraded { stream, leftover, slot };
+    let Some(accepted) = accepted.take() else { return };
+    let upgraded = |stream, is_registered| Upgraded { stream, is_registered, leftover, slot };
     match accepted {
         Accepted::Session(handshake) => {
+            let upgraded = upgraded(stream.into_registered(), true);
             door.upgraded.borrow_mut().push((handshake, upgraded));
             door.shared.mailboxes[door.shard].wake();
         }
-        Accepted::Probe(session) => polling::probe(&door.shared, session, upgraded),
-        Accepted::Nothing => close_politely(upgraded, door.shared.limits().close_timeout),
+        Accepted::Probe(session) => {
+            if let Ok(stream) = stream.into_bare() {
+                polling::probe(&door.shared, session, upgraded(stream, false));
+            }
+        }
+        Accepted::Nothing => {
+            if let Ok(stream) = stream.into_bare() {
+                let patience = door.shared.limits().close_timeout;
+                Box::pin(close_politely(upgraded(stream, false), patience)).await;
+            }
+        }
     }
 }
 
@@ -145,16 +155,17 @@ impl Drop for Speaking<'_> {
 /// request.
 enum Pause {
     /// It ended, or is a WebSocket.
-    End(TcpStream, Bytes),
+    End(Socket, Bytes),
     /// Nothing is asked.
-    Idle(TcpStream, Bytes),
+    Idle(Socket, Bytes),
     /// A poll waits.
-    Poll(TcpStream, Bytes, Visiting),
+    Poll(Socket, Bytes, Visiting),
 }
 
 impl Client {
     /// Serves requests until the connection ends, or is a WebSocket.
-    async fn serve(&self, mut stream: TcpStream) -> io::Result<Option<(TcpStream, Bytes)>> {
+    async fn serve(&self, stream: TcpStream) -> io::Result<Option<(Socket, Bytes)>> {
+        let mut stream = Socket::new(stream)?;
         let mut read = Bytes::new();
         let mut answer = None;
         // Who has just come has something to ask.
@@ -163,8 +174,8 @@ impl Client {
             if read.is_empty() {
                 let patience = self.door.shared.limits().http_head_timeout;
                 // Who asks nothing for so long is owed nothing.
-                let heard = tokio::time::timeout(patience, hear(&stream)).await;
-                let Ok(Some(heard)) = heard else { return Ok(None) };
+                let heard = timeout(patience, hear(&stream)).await;
+                let Some(Some(heard)) = heard else { return Ok(None) };
                 read = heard;
             }
             let spoken = speaking.take().unwrap_or_else(|| Speaking::begin(&self.door));
@@ -187,7 +198,7 @@ impl Client {
     /// more. `answer` is for the first request.
     async fn speak(
         &self,
-        stream: TcpStream,
+        stream: Socket,
         read: Bytes,
         answer: Option<Answer>,
     ) -> io::Result<Pause> {
@@ -201,7 +212,7 @@ impl Client {
         });
         let io = Patient::new(stream, read, ear.clone(), limits.http_write_timeout);
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HttpTimer)
             .header_read_timeout(limits.http_head_timeout)
             .max_headers(limits.http_headers_max)
             .max_buf_size(limits.http_head_bytes_max)
@@ -272,7 +283,7 @@ fn may_wait(request: &Request<Incoming>) -> bool {
 }
 
 /// Waits for bytes and takes what is there; `None` at the end of the connection.
-async fn hear(stream: &TcpStream) -> Option<Bytes> {
+async fn hear(stream: &Socket) -> Option<Bytes> {
     std::future::poll_fn(|cx| {
         // Here and not in the connection: between two requests there is no buffer.
         let mut buffer = [0; HEAR_BYTES];
@@ -284,7 +295,7 @@ async fn hear(stream: &TcpStream) -> Option<Bytes> {
 /// Waits for the answer to a poll, and notices that the client goes away: then there is `None`.
 /// What the client sends meanwhile comes back too; no stock client sends anything, and past the size
 /// of one read the kernel keeps it.
-async fn wait(stream: &TcpStream, mut visiting: Visiting) -> Option<(Answer, Vec<u8>)> {
+async fn wait(stream: &Socket, mut visiting: Visiting) -> Option<(Answer, Vec<u8>)> {
     let mut behind = Vec::new();
     let answer = std::future::poll_fn(|cx| {
         if let Poll::Ready(answer) = visiting.as_mut().poll(cx) {
@@ -304,21 +315,12 @@ async fn wait(stream: &TcpStream, mut visiting: Visiting) -> Option<(Answer, Vec
 
 /// Reads once; `None` at the end of the connection, in peace or not.
 fn poll_read<'a>(
-    stream: &TcpStream,
+    stream: &Socket,
     cx: &mut Context<'_>,
     buffer: &'a mut [u8],
 ) -> Poll<Option<&'a [u8]>> {
-    loop {
-        if ready!(stream.poll_read_ready(cx)).is_err() {
-            return Poll::Ready(None);
-        }
-        match stream.try_read(buffer) {
-            Ok(bytes) => return Poll::Ready((bytes > 0).then_some(&buffer[..bytes])),
-            // It only seemed so.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Poll::Ready(None),
-        }
-    }
+    let read = ready!(stream.poll_read(cx, buffer)).unwrap_or(0);
+    Poll::Ready((read > 0).then(|| &buffer[..read]))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -22,12 +23,12 @@ use hyper::{Request, Response, StatusCode};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::Shared;
 use crate::answer::{Answer, AnswerBody, last};
 use crate::http::{Door, own_headers, own_uri};
+use crate::reactor::timeout;
 
 /// The address of whoever asks, or on whose behalf a trusted proxy does; among the extensions of a request that a hook gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -208,22 +209,20 @@ impl HttpHook {
         request.extensions_mut().insert(PeerAddress(address));
         let asked = self.runtime.spawn((self.ask)(request));
         let _guard = Guard(asked.abort_handle());
-        let answered = tokio::time::timeout(
-            shared.limits().http_hook_timeout,
-            with_body(asked, body, pieces, shared),
-        );
+        let answered =
+            timeout(shared.limits().http_hook_timeout, with_body(asked, body, pieces, shared));
         let stats = &shared.stats;
         match answered.await {
-            Ok(Ok(answer)) => {
+            Some(Ok(answer)) => {
                 answer.map(|answer| answer.map(|body| stream(&self.runtime, body, awaited)))
             }
-            Ok(Err(panicked)) => {
+            Some(Err(panicked)) => {
                 if panicked.is_panic() {
                     stats.hook_panics.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(last(StatusCode::INTERNAL_SERVER_ERROR))
             }
-            Err(_) => {
+            None => {
                 stats.hooks_overdue.fetch_add(1, Ordering::Relaxed);
                 Some(last(StatusCode::SERVICE_UNAVAILABLE))
             }
@@ -290,8 +289,8 @@ async fn pass(
         let Ok(place) = pieces.reserve().await else { return Ok(()) };
         // The client has no part in how long the hook takes: its time runs while it owes bytes.
         let asked = Instant::now();
-        let frame = tokio::time::timeout(patience, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| HttpBodyError::TimedOut)? else { return Ok(()) };
+        let frame = timeout(patience, body.frame()).await;
+        let Some(frame) = frame.ok_or(HttpBodyError::TimedOut)? else { return Ok(()) };
         patience = patience.saturating_sub(asked.elapsed());
         let Ok(piece) = frame.map_err(|_| HttpBodyError::Broken)?.into_data() else { continue };
         let Some(rest) = left.checked_sub(piece.len()) else {

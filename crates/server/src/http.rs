@@ -3,6 +3,7 @@
 //! Does not own a connection's course (`connection`), nor what a request is answered (`visit`).
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,10 +14,9 @@ use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use relay_engineio::sid::SessionId;
 use relay_hub::Handshake;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::Shared;
+use crate::reactor::{Socket, timeout};
 
 /// A plain HTTP request, as far as it is shown to the program.
 #[derive(Debug)]
@@ -78,7 +78,9 @@ pub struct ServerStats {
 
 /// An answered WebSocket handshake.
 pub(crate) struct Upgraded {
-    pub(crate) stream: std::net::TcpStream,
+    pub(crate) stream: mio::net::TcpStream,
+    /// It is on the epoll of the shard that served it, and may go nowhere else.
+    pub(crate) is_registered: bool,
     /// What the client sent behind its request.
     pub(crate) leftover: Bytes,
     pub(crate) slot: OpenSlot,
@@ -168,21 +170,18 @@ pub(crate) fn names_session(uri: &Uri) -> bool {
 
 /// Closes a WebSocket that nobody wants: with a close frame, and without a reset that could
 /// overtake it.
-pub(crate) fn close_politely(upgraded: Upgraded, patience: Duration) {
-    let Upgraded { stream, slot, .. } = upgraded;
-    tokio::task::spawn_local(async move {
-        let _slot = slot;
-        let Ok(mut stream) = TcpStream::from_std(stream) else { return };
-        let mut frame = Vec::with_capacity(4);
-        relay_websocket::write_close(&mut frame, None, "");
-        let closing = async {
-            stream.write_all(&frame).await?;
-            stream.shutdown().await?;
-            let mut rest = [0; 512];
-            while stream.read(&mut rest).await? > 0 {}
-            Ok::<_, std::io::Error>(())
-        };
-        // Whoever does not even end its connection is dropped; nothing else is owed to it.
-        let _ = tokio::time::timeout(patience, closing).await;
-    });
+pub(crate) async fn close_politely(upgraded: Upgraded, patience: Duration) {
+    let Ok(stream) = Socket::new(upgraded.stream) else { return };
+    let mut frame = Vec::with_capacity(4);
+    relay_websocket::write_close(&mut frame, None, "");
+    let closing = async {
+        // As short as it is, it goes out whole: nothing else was written to the socket.
+        poll_fn(|cx| stream.poll_write(cx, &frame)).await?;
+        stream.end()?;
+        let mut rest = [0; 512];
+        while poll_fn(|cx| stream.poll_read(cx, &mut rest)).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // Whoever does not even end its connection is dropped; nothing else is owed to it.
+    let _ = timeout(patience, closing).await;
 }

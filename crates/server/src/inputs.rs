@@ -34,6 +34,9 @@ impl<A: Application> Shard<A> {
     /// Carries out inputs while the order has room for what they may cause. Where they come from has
     /// the first turn in turn: when there is little room, nobody starves the others.
     pub(crate) fn take_inputs(&mut self, hub: &mut Hub<A>, now: u64) {
+        if !self.wanted {
+            return self.read_some(hub, now);
+        }
         self.shared.mailboxes[self.index].take_inputs(&mut self.requests.waiting);
         self.first_source = (self.first_source + 1) % SOURCES;
         for source in 0..SOURCES {
@@ -108,7 +111,10 @@ impl<A: Application> Shard<A> {
             }
             Input::Probe { session, upgraded } => match hub.probe(now, session) {
                 Some(key) => self.attach(hub, now, key, upgraded),
-                None => close_politely(upgraded, self.shared.limits().close_timeout),
+                None => {
+                    let patience = self.shared.limits().close_timeout;
+                    self.tasks.spawn_local(close_politely(upgraded, patience));
+                }
             },
         }
     }

@@ -86,6 +86,7 @@ mod mailbox;
 mod patient;
 mod polling;
 mod pulse;
+mod reactor;
 mod remotes;
 mod shard;
 mod upgrade;
@@ -129,7 +130,8 @@ use remotes::Inbox;
 pub type HttpHandler = Arc<dyn Fn(&HttpRequest<'_>) -> Option<HttpResponse> + Send + Sync>;
 
 /// Decides whether a session may begin, before anything else is done for it. It may take its time,
-/// within a bound; a refusal carries the words that the client gets.
+/// within a bound; a refusal carries the words that the client gets. It runs on a shard's thread,
+/// where there is no runtime: what needs one is spawned on the program's own.
 pub type AllowRequest = Arc<
     dyn Fn(HandshakeRequest) -> Pin<Box<dyn Future<Output = Result<(), String>>>> + Send + Sync,
 >;
@@ -252,7 +254,12 @@ impl Shared {
 
     /// Milliseconds since the server started: the clock of all shards.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.millis_at(Instant::now())
+    }
+
+    pub(crate) fn millis_at(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.started);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::time::Sleep;
+
+use crate::reactor::{Sleep, Socket, sleep};
 
 /// Whether a connection is read. `hyper` takes the end of a client's side for the end of the client
 /// and gives an answer up that is about to be written; so it does not see the end before. Not for
@@ -52,7 +51,7 @@ impl Drop for Covered {
 }
 
 pub(crate) struct Patient {
-    io: TokioIo<TcpStream>,
+    io: Socket,
     /// What was read of it before.
     read: Bytes,
     ear: Rc<Ear>,
@@ -62,13 +61,13 @@ pub(crate) struct Patient {
 }
 
 impl Patient {
-    pub(crate) fn new(stream: TcpStream, read: Bytes, ear: Rc<Ear>, patience: Duration) -> Self {
-        Self { io: TokioIo::new(stream), read, ear, patience, stuck: None }
+    pub(crate) fn new(stream: Socket, read: Bytes, ear: Rc<Ear>, patience: Duration) -> Self {
+        Self { io: stream, read, ear, patience, stuck: None }
     }
 
     /// The socket, and what was read of it before and nobody asked for.
-    pub(crate) fn into_inner(self) -> (TcpStream, Bytes) {
-        (self.io.into_inner(), self.read)
+    pub(crate) fn into_inner(self) -> (Socket, Bytes) {
+        (self.io, self.read)
     }
 
     /// Passes on what a write said; one that waits for too long has failed.
@@ -83,7 +82,7 @@ impl Patient {
             return wrote;
         }
         let patience = self.patience;
-        let stuck = self.stuck.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(patience)));
         stuck.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -103,7 +102,7 @@ impl Read for Patient {
             buffer.put_slice(&self.read.split_to(part));
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        Read::poll_read(Pin::new(&mut self.io), cx, buffer)
     }
 }
 
@@ -113,7 +112,7 @@ impl Write for Patient {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.io).poll_write(cx, bytes);
+        let wrote = Write::poll_write(Pin::new(&mut self.io), cx, bytes);
         self.judge(cx, wrote)
     }
 

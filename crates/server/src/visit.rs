@@ -24,6 +24,7 @@ use crate::hook::HttpHook;
 use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest, own_headers, own_uri};
 use crate::patient::Covered;
 use crate::polling;
+use crate::reactor::timeout;
 use crate::upgrade::{has_token, is_upgrade, switching};
 
 /// One request on a connection.
@@ -244,13 +245,13 @@ impl Visit {
         let patience = shared.limits().decision_timeout;
         // Whoever goes away meanwhile is not decided on.
         drop(self.covered.take());
-        match tokio::time::timeout(patience, allow(asked)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(message)) => {
+        match timeout(patience, allow(asked)).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(message)) => {
                 self.count_refusal(HandshakeError::Forbidden);
                 Err(forbidden(&message, upgrade).into())
             }
-            Err(_) => Err(self.refuse(HandshakeError::Forbidden, upgrade).into()),
+            None => Err(self.refuse(HandshakeError::Forbidden, upgrade).into()),
         }
     }
 
