@@ -29,6 +29,17 @@ pub enum Fact<'a> {
         /// Its session.
         session: SessionSummary,
     },
+    /// A request for a session was refused: there is none that anything else could be told of.
+    HandshakeRefused {
+        /// The client's address.
+        address: IpAddr,
+        /// A word for why.
+        reason: &'static str,
+        /// Engine.IO's code, if the client got one.
+        code: Option<u8>,
+        /// The HTTP status that it got.
+        status: u16,
+    },
     /// A client that wanted in was refused: by the program, or because it has too many to decide on.
     ConnectRefused {
         /// Its address.
@@ -101,6 +112,7 @@ impl<'a> Fact<'a> {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Connected { .. } => "connected",
+            Self::HandshakeRefused { .. } => "handshake_refused",
             Self::ConnectRefused { .. } => "connect_refused",
             Self::Identified { .. } => "identified",
             Self::Message { is_notification: false, .. } => "message",
@@ -118,6 +130,12 @@ impl<'a> Fact<'a> {
                 add("socketId", id(*socket));
                 add("address", shown(&session.address));
                 add("transport", transport(session));
+            }
+            Self::HandshakeRefused { address, reason, code, status } => {
+                add("reason", Part::Word(reason));
+                add("address", shown(address));
+                code.iter().for_each(|code| add("code", Part::Number((*code).into())));
+                add("status", Part::Number((*status).into()));
             }
             Self::ConnectRefused { address, message } => {
                 add("address", shown(address));

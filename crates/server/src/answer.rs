@@ -14,6 +14,7 @@ use hyper::{Response, StatusCode};
 use relay_engineio::handshake::HandshakeError;
 
 use crate::hook::{Broken, Streamed};
+use crate::refused::because;
 
 pub(crate) type Answer = Response<AnswerBody>;
 
@@ -92,11 +93,12 @@ pub(crate) fn last(status: StatusCode) -> Answer {
 
 /// The answer to a request that is refused.
 pub(crate) fn refusal(error: HandshakeError, upgrade: bool) -> Answer {
-    if upgrade {
+    let answer = if upgrade {
         raw(400, error.message())
     } else {
         response(error.status(), "application/json", error.json_body())
-    }
+    };
+    because(error.into(), answer)
 }
 
 /// The answer to a client that the program does not want, with the program's words.

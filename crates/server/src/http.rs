@@ -58,7 +58,7 @@ pub struct ServerStats {
     pub connections_max: AtomicUsize,
     /// Accepts that failed, for want of descriptors above all.
     pub accept_errors: AtomicU64,
-    /// Sessions refused with 503 because the descriptors are taken.
+    /// Sessions refused with 503 because the descriptors are taken, or the server ends.
     pub full: AtomicU64,
     /// Handshakes refused, by Engine.IO error code.
     pub refused: [AtomicU64; 6],

@@ -25,6 +25,7 @@ use crate::http::{Accepted, Door, HandshakeRequest, HttpRequest, own_headers, ow
 use crate::patient::Covered;
 use crate::polling;
 use crate::reactor::timeout;
+use crate::refused::{HandshakeRefused, RefusalReason, because, reason_of};
 use crate::upgrade::{has_token, is_upgrade, switching};
 
 /// One request on a connection.
@@ -54,11 +55,18 @@ impl Visit {
             && !has_token(&head.headers, &header::CONNECTION, "keep-alive");
         // Who waits for a 100 may send no body at all behind a refusal.
         let waits = head.headers.contains_key(header::EXPECT);
-        let unread = self.unread.clone();
+        let (unread, door) = (self.unread.clone(), self.door.clone());
+        let address = self.address(&head.headers);
         let mut answer = match malformed(&head) {
-            Some(malformed) => malformed,
+            Some(wrong) if self.file(&head).is_some() => because(RefusalReason::BrokenHttp, wrong),
+            Some(wrong) => wrong,
             None => self.route(head, &mut body).await,
         };
+        if let Some(tell) = &door.shared.refused
+            && let Some(reason) = reason_of(&answer)
+        {
+            tell(&HandshakeRefused { address, reason, status: answer.status().as_u16() });
+        }
         if !waits && !answer.headers().contains_key(header::CONNECTION) {
             forget(body, patience, unread);
         }
@@ -72,11 +80,7 @@ impl Visit {
     async fn route(self, head: Box<Parts>, body: &mut Incoming) -> Answer {
         let shared = self.door.shared.clone();
         let upgrade = is_upgrade(&head);
-        // A target that names a scheme is meant for a proxy: it is the program's, as in the stock
-        // server.
-        let is_ours = head.uri.scheme().is_none();
-        let path = head.uri.path();
-        let Some(file) = path.strip_prefix(&*shared.path).filter(|_| is_ours) else {
+        let Some(file) = self.file(&head) else {
             return self.foreign(&head, upgrade, body).await;
         };
         let cors = shared.cors.as_ref();
@@ -98,6 +102,9 @@ impl Visit {
                 let has_begun = Query::parse(head.uri.query().unwrap_or("")).sid().is_some();
                 let own = if has_begun { None } else { self.first(&head, upgrade, body).await };
                 match own {
+                    Some(error) if error.status().as_u16() >= 400 => {
+                        because(RefusalReason::Hook, error)
+                    }
                     Some(answer) => answer,
                     None => self.protocol(head, upgrade, body).await,
                 }
@@ -114,6 +121,14 @@ impl Visit {
             cors.decorate(&asked, answer.headers_mut());
         }
         answer
+    }
+
+    /// What a request names under our path; `None` if it is not for us.
+    fn file<'a>(&self, head: &'a Parts) -> Option<&'a str> {
+        // A target that names a scheme is meant for a proxy: it is the program's, as in the stock
+        // server.
+        let is_ours = head.uri.scheme().is_none();
+        head.uri.path().strip_prefix(&*self.door.shared.path).filter(|_| is_ours)
     }
 
     /// What the program answers before anybody else is asked. Not for sessions that have begun, nor
@@ -206,7 +221,8 @@ impl Visit {
             self.door.shared.stats.full.fetch_add(1, Ordering::Relaxed);
             let mut full = response(503, "text/plain; charset=utf-8", "no connections left\n");
             close(&mut full);
-            return full;
+            let reason = if self.reserved { RefusalReason::Full } else { RefusalReason::Draining };
+            return because(reason, full);
         }
         match transport {
             Transport::Polling if !upgrade => {
@@ -234,7 +250,7 @@ impl Visit {
     async fn welcome(&self, head: &Parts, upgrade: bool) -> Result<(), Box<Answer>> {
         let shared = &self.door.shared;
         if upgrade && !self.is_origin_allowed(&head.headers) {
-            return Err(self.refuse(HandshakeError::Forbidden, upgrade).into());
+            return Err(self.refuse_origin(upgrade).into());
         }
         let Some(allow) = &shared.allow else { return Ok(()) };
         let asked = HandshakeRequest {
@@ -249,9 +265,13 @@ impl Visit {
             Some(Ok(())) => Ok(()),
             Some(Err(message)) => {
                 self.count_refusal(HandshakeError::Forbidden);
-                Err(forbidden(&message, upgrade).into())
+                let answer = forbidden(&message, upgrade);
+                Err(because(RefusalReason::NotAllowed, answer).into())
             }
-            None => Err(self.refuse(HandshakeError::Forbidden, upgrade).into()),
+            None => {
+                let answer = self.refuse(HandshakeError::Forbidden, upgrade);
+                Err(because(RefusalReason::Undecided, answer).into())
+            }
         }
     }
 
@@ -272,7 +292,7 @@ impl Visit {
             return self.refuse(error, true);
         }
         if head.method == Method::GET && !self.is_origin_allowed(&head.headers) {
-            return self.refuse(HandshakeError::Forbidden, true);
+            return self.refuse_origin(true);
         }
         match transport {
             Transport::Polling => self.switch(head, Accepted::Nothing),
@@ -290,6 +310,10 @@ impl Visit {
         refusal(error, upgrade)
     }
 
+    fn refuse_origin(&self, upgrade: bool) -> Answer {
+        because(RefusalReason::Origin, self.refuse(HandshakeError::Forbidden, upgrade))
+    }
+
     /// The 101, or what is wrong with the WebSocket handshake.
     fn switch(&self, head: &Parts, accepted: Accepted) -> Answer {
         match switching(head) {
@@ -297,7 +321,7 @@ impl Visit {
                 self.accepted.set(Some(accepted));
                 switching
             }
-            Err(wrong) => *wrong,
+            Err(wrong) => because(RefusalReason::BadUpgrade, *wrong),
         }
     }
 }

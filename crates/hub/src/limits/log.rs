@@ -5,8 +5,8 @@
 pub struct LogLimits {
     /// Lines that wait to be written, in bytes of memory: a few thousand. More are dropped.
     pub queue_bytes_max: usize,
-    /// Lines a second of what clients cause at will: of messages, of identifications, of refusals
-    /// each. A person reads no more; what is left out is counted.
+    /// Lines a second of what clients cause at will: of messages, of identifications, of refused
+    /// events and CONNECTs, of refused handshakes each. A person reads no more; what is left out is counted.
     pub lines_per_second_max: usize,
     /// Lines a second about who came and who went. More than of the others, since fleets that come
     /// back are news; but one connection can come and go as often as it likes, and it must neither

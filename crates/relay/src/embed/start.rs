@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use relay_gateway::{Gateway, GatewayStats, NamedTypes, Questions, Rules, TypeNames};
+use relay_gateway::{Fact, Gateway, GatewayStats, NamedTypes, Questions, Rules, TypeNames};
 use relay_hub::Limits;
 use relay_redis::link::Turn;
 use relay_server::{
-    AdminServer, Config, Descriptors, Handle, HttpHandler, HttpHook, HttpRequest, Keep,
-    ListenError, Server, ServerStats, adopt, bind, instance,
+    AdminServer, Config, Descriptors, Handle, HandshakeRefused, HttpHandler, HttpHook, HttpRequest,
+    Keep, ListenError, RefusalObserver, Server, ServerStats, adopt, bind, instance,
 };
 
 use super::background::Runtime;
@@ -173,6 +173,16 @@ fn observed(gateway: Gateway, journal: Option<&Journal>) -> Gateway {
     }
 }
 
+/// Tells the log of handshakes that are refused, if there is one that wants to hear of them.
+fn doorkeeper(journal: Option<&Journal>) -> Option<RefusalObserver> {
+    let observer = journal.and_then(Journal::observer)?;
+    Some(Arc::new(move |refused: &HandshakeRefused| {
+        let HandshakeRefused { address, reason, status } = *refused;
+        let (reason, code) = (reason.as_str(), reason.code());
+        observer.observe(&Fact::HandshakeRefused { address, reason, code, status });
+    }))
+}
+
 fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     let Builder {
@@ -205,6 +215,7 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
         fallback: service.map(|service| bound(service, &runtime, &me)),
         cors: settings.cors,
         trusted_proxies: settings.trusted_proxies,
+        refused: doorkeeper(journal.as_ref()),
         keep: keep.unwrap_or(sees),
         stats: stats.clone(),
         clusters: cluster.as_ref().map(|it| it.ports(shards)).unwrap_or_default(),

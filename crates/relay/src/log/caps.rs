@@ -17,11 +17,13 @@ pub(super) enum Class {
     Identifications,
     /// Events and CONNECTs that were refused.
     Refusals,
+    /// Handshakes that were refused.
+    Handshakes,
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Sessions, Self::Messages, Self::Identifications, Self::Refusals];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Sessions, Self::Messages, Self::Identifications, Self::Refusals, Self::Handshakes];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -29,13 +31,16 @@ impl Class {
             Self::Messages => "messages",
             Self::Identifications => "identifications",
             Self::Refusals => "refusals",
+            Self::Handshakes => "handshakes",
         }
     }
 
     fn lines_max(self, limits: &LogLimits) -> u64 {
         let lines_max = match self {
             Self::Sessions => limits.sessions_per_second_max,
-            Self::Messages | Self::Identifications | Self::Refusals => limits.lines_per_second_max,
+            Self::Messages | Self::Identifications | Self::Refusals | Self::Handshakes => {
+                limits.lines_per_second_max
+            }
         };
         lines_max as u64
     }

@@ -50,6 +50,7 @@ fn rank(fact: &Fact<'_>) -> (LogLevel, Option<Class>) {
         Fact::Refused { .. } | Fact::ConnectRefused { .. } => {
             (LogLevel::Warn, Some(Class::Refusals))
         }
+        Fact::HandshakeRefused { .. } => (LogLevel::Warn, Some(Class::Handshakes)),
         Fact::Disconnected { reason, .. } => went(*reason),
         Fact::NeverJoined(it) => went(it.reason),
         // Clients come as often as they like. So do facts that nobody has thought of yet.

@@ -137,12 +137,21 @@ fn what_clients_can_cause_at_will_has_a_bound_per_second() {
     for _ in 0..1_000 {
         let address = std::net::Ipv4Addr::LOCALHOST.into();
         observer.observe(&Fact::ConnectRefused { address, message: "no" });
+        let (reason, code, status) = ("origin", Some(4), 400);
+        observer.observe(&Fact::HandshakeRefused { address, reason, code, status });
     }
     paper.wait_for("log_left_out");
     journal.finish();
-    let refused = paper.text().matches("connect_refused").count() as u64;
-    let [.., (refusals, left_out)] = journal.left_out();
-    assert_eq!((refusals, left_out + refused), ("refusals", 1_000), "{}", paper.text());
+    let text = paper.text();
+    let [.., connects, handshakes] = journal.left_out();
+    for (what, (kind, left_out)) in
+        [("connect_refused", connects), ("handshake_refused", handshakes)]
+    {
+        let told = text.matches(what).count() as u64;
+        assert!(told >= 2 && told + left_out == 1_000, "{kind}: {text}");
+    }
+    let line = r#""event":"handshake_refused","reason":"origin","address":"127.0.0.1","code":4,"status":400,"#;
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

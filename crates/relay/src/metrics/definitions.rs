@@ -258,7 +258,7 @@ const SERVER: &[Definition] = &[
     ),
     counter(
         "relay_full_total",
-        "Sessions refused because the descriptors are taken.",
+        "Sessions refused with 503 because the descriptors are taken, or the process ends.",
         Value::Instance(|it| read(&it.server.full)),
     ),
     counter(

@@ -148,6 +148,21 @@ fn each_thing_that_happens_is_a_line() {
 }
 
 #[test]
+fn who_does_not_come_in_is_a_line() {
+    let (mut running, lines, address) = Running::piped();
+    fetch(address, "/socket.io/?EIO=4&transport=pigeon&token=s3");
+    fetch(address, "/socket.io/?EIO=3&transport=polling");
+    fetch(address, "/elsewhere");
+    assert!(running.stop().success());
+    let lines: Vec<_> = lines.lines().map_while(Result::ok).collect();
+    let refused: Vec<_> = lines.iter().filter(|it| it.contains("handshake_refused")).collect();
+    let [transport, revision] = refused[..] else { panic!("{lines:#?}") };
+    let part = r#""level":"warn","event":"handshake_refused","reason":"transport_unknown","address":"127.0.0.1","code":0,"status":400,"#;
+    assert!(transport.contains(part) && !transport.contains("s3"), "{transport}");
+    assert!(revision.contains(r#""reason":"protocol_version""#), "{revision}");
+}
+
+#[test]
 fn a_pipe_that_nobody_reads_stops_nothing() {
     let (mut running, mut lines, address) = Running::piped();
     talk(address);

@@ -9,6 +9,7 @@ mod cluster;
 mod decisions;
 mod hooks;
 mod proxies;
+mod refusals;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

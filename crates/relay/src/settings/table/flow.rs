@@ -97,8 +97,8 @@ pub(super) const METRICS: Group = Group {
             "RELAY_LOG_LINES_PER_SECOND_MAX",
             "limits.log_lines_per_second_max",
             Kind::Count { place: number!(limits.log.lines_per_second_max), accepted: 0..=M },
-            "Lines a second of messages, of identifications, of refusals each; more are left out \
-             and counted.",
+            "Lines a second of messages, of identifications, of refused events and CONNECTs, of \
+             refused handshakes each; more are left out and counted.",
         ),
         Setting::new(
             "RELAY_LOG_SESSIONS_PER_SECOND_MAX",
