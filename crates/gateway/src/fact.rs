@@ -40,7 +40,8 @@ pub enum Fact<'a> {
         /// The HTTP status that it got.
         status: u16,
     },
-    /// A client that wanted in was refused: by the program, or because it has too many to decide on.
+    /// A client that wanted into a namespace was refused: by the program, because it has too many to
+    /// decide on or did not decide in time, or since there is no such namespace.
     ConnectRefused {
         /// Its address.
         address: IpAddr,

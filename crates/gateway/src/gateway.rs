@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use relay_hub::{
-    Answer, Application, ConnectRequest, Context, Decision, Happening, Refusal, SessionEnd,
-    SocketKey,
+    Answer, Application, ConnectRefused, ConnectRequest, Context, Decision, Happening, Refusal,
+    SessionEnd, SocketKey,
 };
 use relay_socketio::json::{self, Kind};
 use relay_socketio::packet::{Args, EventName};
@@ -303,6 +303,11 @@ impl Application for Gateway {
         if !end.joined {
             self.witness.tell(&Fact::NeverJoined(*end));
         }
+    }
+
+    fn connect_refused(&mut self, refused: &ConnectRefused) {
+        let ConnectRefused { address, message } = *refused;
+        self.witness.tell(&Fact::ConnectRefused { address, message });
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Client>, happening: Happening<'_>) {

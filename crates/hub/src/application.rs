@@ -149,12 +149,6 @@ impl Refusal {
     pub fn new(message: &str) -> Self {
         Self { message: message.to_owned(), data: None }
     }
-
-    /// What a client gets that asks for a namespace that does not exist.
-    #[must_use]
-    pub fn invalid_namespace() -> Self {
-        Self::new("Invalid namespace")
-    }
 }
 
 impl std::fmt::Display for Refusal {
@@ -164,6 +158,16 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// A CONNECT that the hub refused by itself: there is no such namespace, a bound was reached, or the
+/// application did not decide in time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectRefused {
+    /// The client's address.
+    pub address: IpAddr,
+    /// The message that it got.
+    pub message: &'static str,
+}
 
 /// The first argument of an acknowledgement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -317,6 +321,11 @@ pub trait Application {
     /// Told of the end of every session, after those of its sockets; for records.
     fn session_ended(&mut self, end: &SessionEnd) {
         let _ = end;
+    }
+
+    /// Told of every CONNECT that was refused without its word; for records.
+    fn connect_refused(&mut self, refused: &ConnectRefused) {
+        let _ = refused;
     }
 
     /// Handles what happened, at once: nothing else of this shard runs meanwhile.

@@ -14,7 +14,7 @@ use relay_engineio::heartbeat::HeartbeatConfig;
 use relay_engineio::sid::SessionId;
 
 use crate::acks::Outcome;
-use crate::application::SocketKey;
+use crate::application::{ConnectRefused, SocketKey};
 use crate::broadcast::Entry;
 use crate::cluster::{Cluster, ClusterPort, Serving};
 use crate::collect::Collector;
@@ -94,6 +94,8 @@ pub(crate) struct Core<D> {
     pub(crate) ended: VecDeque<EndedSocket>,
     /// Sessions whose end it has not heard of; their sockets' ends come first.
     pub(crate) ended_sessions: VecDeque<SessionEnd>,
+    /// CONNECTs that were refused without its word, and that it has not heard of.
+    pub(crate) refused_connects: VecDeque<(Key, ConnectRefused)>,
     pub(crate) outcomes: VecDeque<Outcome>,
     pub(crate) collectors: HashMap<u64, Collector>,
     pub(crate) collectors_made: u64,
@@ -158,6 +160,7 @@ impl<D> Core<D> {
             closing: Vec::new(),
             ended: VecDeque::new(),
             ended_sessions: VecDeque::new(),
+            refused_connects: VecDeque::new(),
             outcomes: VecDeque::new(),
             collectors: HashMap::new(),
             collectors_made: 0,

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::application::{
-    Application, ConnectRequest, Decision, Happening, Refusal, SocketKey, Ticket,
+    Application, ConnectRefused, ConnectRequest, Decision, Happening, Refusal, SocketKey, Ticket,
 };
 use crate::cluster::Serving;
 use crate::connection::NEVER;
@@ -16,6 +16,11 @@ use crate::namespace::Socket;
 use crate::reason::EndReason;
 use crate::slots::Key;
 
+/// What a client is told whom the hub refuses by itself.
+const NO_NAMESPACE: &str = "Invalid namespace";
+const NAMESPACES_FULL: &str = "Too many namespaces";
+const BUSY: &str = "Server busy";
+
 impl<A: Application> Hub<A> {
     pub(crate) fn on_connect(&mut self, key: Key, name: &str, auth: Option<&str>) {
         let (core, application) = self.parts();
@@ -24,8 +29,8 @@ impl<A: Application> Hub<A> {
         if core.socket_of(key, name).is_some() || core.is_deciding(key, name) {
             return core.end_connection(key, EndReason::ProtocolError);
         }
-        if let Some(refusal) = core.bounds_refusal(key, name) {
-            return core.refuse_connect(key, name, &refusal);
+        if let Some(message) = core.bounds_refusal(key, name) {
+            return core.refuse_unasked(key, name, message);
         }
         // Never twice: the application may have handed it over, and then answered or panicked.
         let ticket = Ticket { shard: core.shard, number: core.tickets_made };
@@ -37,7 +42,7 @@ impl<A: Application> Hub<A> {
             exists.then(|| application.authorize(&request))
         }));
         match decided {
-            Ok(None) => core.refuse_connect(key, name, &Refusal::invalid_namespace()),
+            Ok(None) => core.refuse_unasked(key, name, NO_NAMESPACE),
             Ok(Some(Decision::Later)) => core.await_decision(key, name, ticket.number),
             Ok(Some(Decision::Refuse(refusal))) => core.refuse_connect(key, name, &refusal),
             Ok(Some(Decision::Admit(data))) => self.admit(key, name, data),
@@ -79,10 +84,7 @@ impl<A: Application> Hub<A> {
     fn admit(&mut self, key: Key, name: &str, data: A::Data) {
         match self.core().admit(key, name, data) {
             Some(socket) => self.tell(Some(key), Happening::Connected(socket)),
-            None => {
-                let refusal = Refusal::new("Too many namespaces");
-                self.core().refuse_connect(key, name, &refusal);
-            }
+            None => self.core().refuse_unasked(key, name, NAMESPACES_FULL),
         }
     }
 }
@@ -109,18 +111,18 @@ impl<D> Core<D> {
     }
 
     /// What a CONNECT is refused with before the application is asked.
-    fn bounds_refusal(&self, key: Key, name: &str) -> Option<Refusal> {
+    fn bounds_refusal(&self, key: Key, name: &str) -> Option<&'static str> {
         let limits = self.limits();
         // A name must fit between the separators of packets and polling bodies. Without the slash
         // only a client of the msgpack parser could name it.
         let is_name = name.starts_with('/') && !name.chars().any(char::is_control);
         if !is_name || name.len() > limits.namespace_name_bytes_max {
-            return Some(Refusal::invalid_namespace());
+            return Some(NO_NAMESPACE);
         }
         let connection = self.connections.get(key)?;
         let deciding = connection.doors.as_ref().map_or(0, |doors| doors.deciding.len());
         if connection.sockets.len() + deciding >= limits.namespaces_per_connection_max {
-            return Some(Refusal::new("Too many namespaces"));
+            return Some(NAMESPACES_FULL);
         }
         None
     }
@@ -134,7 +136,7 @@ impl<D> Core<D> {
             || deciding >= limits.decisions_per_connection_max
         {
             self.stats.decisions_refused.add(1);
-            return self.refuse_connect(key, name, &Refusal::new("Server busy"));
+            return self.refuse_unasked(key, name, BUSY);
         }
         self.decisions.insert(number, key);
         self.stats.decisions.set(self.decisions.len() as u64);
@@ -158,7 +160,7 @@ impl<D> Core<D> {
     pub(crate) fn decision_timeout(&mut self, number: u64) {
         if let Some((key, name)) = self.take_decision(number) {
             self.stats.decisions_overdue.add(1);
-            self.refuse_connect(key, &name, &Refusal::new("Server busy"));
+            self.refuse_unasked(key, &name, BUSY);
         }
     }
 
@@ -178,6 +180,15 @@ impl<D> Core<D> {
         let Some(doors) = &mut connection.doors else { return false };
         doors.left.retain(|&(_, until)| until > now);
         doors.left.iter().any(|(left, _)| left.name() == namespace)
+    }
+
+    /// Refuses without the application's word; it is told.
+    fn refuse_unasked(&mut self, key: Key, namespace: &str, message: &'static str) {
+        if let Some(connection) = self.connections.get(key) {
+            let address = connection.handshake.address;
+            self.refused_connects.push_back((key, ConnectRefused { address, message }));
+        }
+        self.refuse_connect(key, namespace, &Refusal::new(message));
     }
 
     fn refuse_connect(&mut self, key: Key, namespace: &str, refusal: &Refusal) {

@@ -438,10 +438,9 @@ impl<A: Application> Hub<A> {
                     self.core.cluster.0.serve(gone.name(), Serving::Ends);
                 }
             } else if let Some(end) = self.core.ended_sessions.pop_front() {
-                let Self { core, application } = self;
-                if catch_unwind(AssertUnwindSafe(|| application.session_ended(&end))).is_err() {
-                    core.stats.panics.add(1);
-                }
+                self.record(None, |application| application.session_ended(&end));
+            } else if let Some((key, refused)) = self.core.refused_connects.pop_front() {
+                self.record(Some(key), |application| application.connect_refused(&refused));
             } else {
                 return;
             }
@@ -468,10 +467,21 @@ impl<A: Application> Hub<A> {
             application.handle(&mut Context { core }, happening);
         }));
         if handled.is_err() {
-            self.core.stats.panics.add(1);
-            if let Some(key) = connection {
-                self.core.end_connection(key, EndReason::HandlerPanic);
-            }
+            self.panicked(connection);
+        }
+    }
+
+    /// Tells the application something that it has no part in, in the same way.
+    fn record(&mut self, connection: Option<Key>, tell: impl FnOnce(&mut A)) {
+        if catch_unwind(AssertUnwindSafe(|| tell(&mut self.application))).is_err() {
+            self.panicked(connection);
+        }
+    }
+
+    fn panicked(&mut self, connection: Option<Key>) {
+        self.core.stats.panics.add(1);
+        if let Some(key) = connection {
+            self.core.end_connection(key, EndReason::HandlerPanic);
         }
     }
 

@@ -46,8 +46,8 @@ mod spread;
 pub mod stats;
 
 pub use application::{
-    AckValue, Answer, Answers, Application, ConnectRequest, Decision, Field, Handshake, Happening,
-    Head, Layer, Message, Refusal, SocketKey, Ticket,
+    AckValue, Answer, Answers, Application, ConnectRefused, ConnectRequest, Decision, Field,
+    Handshake, Happening, Head, Layer, Message, Refusal, SocketKey, Ticket,
 };
 pub use broadcast::{Broadcast, EmitError, Packet};
 pub use bulk::{Bulk, BulkOp, JoinError};

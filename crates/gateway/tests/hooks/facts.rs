@@ -1,8 +1,9 @@
 //! What observers are told: who came, what was said where, what was refused, how it ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use relay_gateway::{Code, Hooks, Verdict};
+use relay_gateway::{Admission, Code, Hooks, Verdict};
 use relay_hub::{Limits, Refusal};
 
 use crate::world::{Notes, World};
@@ -94,4 +95,23 @@ fn whoever_does_not_come_in_is_told_too() {
     let [end] = &ends[..] else { panic!("{ends:?}") };
     assert!(end.starts_with("never_joined address=127.0.0.1 transport=websocket"), "{end}");
     assert!(end.contains("reason=connect_timeout closedBy=server"), "{end}");
+}
+
+#[test]
+fn whom_the_hub_refuses_by_itself_is_told_too() {
+    let notes = Arc::new(Notes::default());
+    let slow = |_: &relay_gateway::Authorize<'_>| {
+        Verdict::<_, Refusal>::later(async {
+            std::future::pending::<()>().await;
+            Ok(Admission::new())
+        })
+    };
+    let limits = Limits { decision_timeout: Duration::from_secs(5), ..Limits::default() };
+    let mut world = World::observed(Hooks::new().authorize(slow), limits, notes.clone());
+    let it = world.open();
+    world.send(it, "40/elsewhere,");
+    assert_eq!(notes.take(), ["connect_refused address=127.0.0.1 reason=Invalid namespace"]);
+    world.send(it, "40/relay,");
+    world.wait(5_000);
+    assert_eq!(notes.take(), ["connect_refused address=127.0.0.1 reason=Server busy"]);
 }

@@ -65,6 +65,7 @@ impl<A: Application> Hub<A> {
         assert_eq!((core.rooms, core.stats.rooms.get()), (rooms, rooms as u64), "gauge: rooms");
         assert!(core.ended.is_empty() && core.outcomes.is_empty(), "something was not told");
         assert!(core.ended_sessions.is_empty(), "an end was not told");
+        assert!(core.refused_connects.is_empty(), "a refusal was not told");
         assert!(core.overflowed.is_empty(), "a slow consumer was not ended");
         let changes = core.pending.iter().filter(|pending| pending.changes_rooms()).count();
         assert_eq!(core.changes_pending, changes, "entries that change rooms");

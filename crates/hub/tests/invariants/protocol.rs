@@ -174,6 +174,8 @@ fn an_invalid_namespace_and_a_refusal_keep_the_connection() {
         ("/".to_owned(), "{\"message\":\"not you\",\"data\":[1]}".to_owned()),
     ];
     assert_eq!(world.clients[id].refusals, expected);
+    // Of its own refusal the application knows.
+    assert_eq!(world.log.borrow().refused, ["Invalid namespace"]);
     assert_eq!(world.clients[id].closed, None);
     world.clients[id].connect("/");
     world.settle();

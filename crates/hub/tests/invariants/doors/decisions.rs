@@ -74,6 +74,7 @@ fn a_decision_that_takes_too_long_is_a_refusal() {
         assert_eq!((decisions(world), refusals(world, id, "/dynamic").len()), (1, 0));
         world.advance(1);
         assert_eq!(refusals(world, id, "/dynamic"), [busy()]);
+        assert_eq!(world.log.borrow().refused, ["Server busy"], "the application is told");
         assert_eq!(decisions(world), 0);
         assert_eq!(world.stat(|stats| stats.decisions_overdue.get()), 1);
         assert_eq!(world.stat(|stats| stats.connects_refused.get()), 1);
@@ -301,6 +302,7 @@ fn a_shard_that_is_busy_still_admits_at_once() {
         join(world, id, "/");
         ask_later(world, late, "/");
         assert_eq!(refusals(world, late, "/"), [busy()]);
+        assert_eq!(world.log.borrow().refused, ["Server busy"]);
         assert_eq!(world.stat(|stats| stats.decisions_refused.get()), 1);
     });
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use relay_hub::{
-    Answer, Answers, Application, Audience, Broadcast, ConnectRequest, Context, Decision,
-    EmitError, EndReason, Happening, Packet, Refusal, Room, SocketId, SocketInfo, SocketKey,
-    Ticket,
+    Answer, Answers, Application, Audience, Broadcast, ConnectRefused, ConnectRequest, Context,
+    Decision, EmitError, EndReason, Happening, Packet, Refusal, Room, SocketId, SocketInfo,
+    SocketKey, Ticket,
 };
 use relay_socketio::json;
 use relay_socketio::{Args, Attachments};
@@ -64,6 +64,8 @@ pub(crate) struct Facts {
     pub(crate) server_side: Vec<(String, String, bool)>,
     /// What it was asked to decide on: the client, the namespace, the ticket.
     pub(crate) asked: Vec<(usize, String, Ticket)>,
+    /// What clients were refused with that it was not asked about, or too late.
+    pub(crate) refused: Vec<&'static str>,
 }
 
 pub(crate) type Log = Rc<RefCell<Facts>>;
@@ -302,6 +304,10 @@ impl Application for TestApplication {
 
     fn socket_data(&mut self, data: &Data) -> Option<String> {
         Some(format!("{{\"client\":{}}}", data.client))
+    }
+
+    fn connect_refused(&mut self, refused: &ConnectRefused) {
+        self.log.borrow_mut().refused.push(refused.message);
     }
 
     fn handle(&mut self, cx: &mut Context<'_, Data>, happening: Happening<'_>) {
