@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use listenfd::ListenFd;
 use relay::health::{self, Url};
@@ -128,7 +129,10 @@ fn give_memory_back(relay: &Relay) {
         std::thread::sleep(relay_heap::INTERVAL);
         let stats = relay.stats();
         if level.falls_to(stats.memory_bytes + SESSION_BYTES * stats.sessions) {
+            let began = Instant::now();
             relay_heap::give_back();
+            let took = began.elapsed().as_millis().to_string();
+            relay.log(LogLevel::Info, "memory_returned", &[("tookMs", &took)]);
         }
     }
 }
