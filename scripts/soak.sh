@@ -6,6 +6,7 @@
 #   scripts/soak.sh hold [SECONDS]     10,000 connections and a broadcast a second, beside Node (600)
 #   scripts/soak.sh upgrade            500 stock clients that upgrade under 50 messages a second
 #   scripts/soak.sh restart            2,000 stock clients whose gateway is killed, or drains, and is back
+#   scripts/soak.sh stall [SECONDS]    201 stock clients whose gateway is stopped for so long, and goes on (15)
 #   scripts/soak.sh migration [CLIENTS] four instances of Node become ours and Node again, under load (400)
 #   scripts/soak.sh outages [SECONDS]  Redis killed three times for so long, under load (20)
 #   scripts/soak.sh across [RATE]      four instances, 320 clients; messages a second to all of them (210)
@@ -86,6 +87,12 @@ restart() {
     done
 }
 
+stall() {
+    build
+    npm_in tests/e2e/js
+    (cd tests/e2e/js && RELAY_BIN="$bin/relay" node load/stall.mjs --seconds "${1:-15}")
+}
+
 # What tests/cluster has for this tier.
 cluster() {
     build
@@ -127,9 +134,9 @@ conformance() {
 }
 
 case ${1:-} in
-churn | hold | upgrade | restart | migration | outages | across | conformance) "$@" ;;
+churn | hold | upgrade | restart | stall | migration | outages | across | conformance) "$@" ;;
 *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0"
+    sed -n '2,13s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac
