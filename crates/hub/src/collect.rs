@@ -13,6 +13,7 @@ use crate::acks::Outcome;
 use crate::application::{AckValue, Answers};
 use crate::cluster::{Asker, Others, Question, Response, SocketInfo};
 use crate::core::{Core, Timer, millis};
+use crate::memory::Held;
 use crate::room::Room;
 
 /// Who gets the answer.
@@ -115,7 +116,7 @@ impl<D> Core<D> {
 
     fn take_collector(&mut self, request: u64) -> Option<Collector> {
         let collector = self.collectors.remove(&request)?;
-        self.memory.sub(collector.bytes);
+        self.memory.sub(Held::Answers, collector.bytes);
         self.questions -= usize::from(matches!(collector.whose, Whose::Asker(_)));
         if collector.asked_others == Some(Others::Awaited) {
             self.cluster.0.done(request);
@@ -168,7 +169,7 @@ impl<D> Core<D> {
             self.stats.ack_answers_dropped.add(1);
         } else {
             collector.bytes += answer.bytes();
-            self.memory.add(answer.bytes());
+            self.memory.add(Held::Answers, answer.bytes());
             answers.push(answer);
         }
         self.finish_if_complete(request);
@@ -189,7 +190,7 @@ impl<D> Core<D> {
                     break;
                 }
                 collector.bytes += bytes;
-                self.memory.add(bytes);
+                self.memory.add(Held::Answers, bytes);
                 sockets.push(socket);
             }
         }

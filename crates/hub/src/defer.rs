@@ -12,6 +12,7 @@ use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
 use crate::hub::Hub;
+use crate::memory::Held;
 use crate::reason::EndReason;
 use crate::slots::Key;
 
@@ -65,7 +66,7 @@ impl<A: Application> Hub<A> {
 
     /// Works off what was read behind the event, up to the next one that is deferred.
     fn go_on(&mut self, key: Key, stash: Option<Vec<u8>>) {
-        self.core().memory.sub(stash.as_ref().map_or(0, Vec::len));
+        self.core().memory.sub(Held::Deferred, stash.as_ref().map_or(0, Vec::len));
         let Some(connection) = self.core().connections.get(key) else { return };
         let is_polling = matches!(connection.transport, Some(Transport::Polling(_)));
         self.core().cause = Some(key);
@@ -110,7 +111,7 @@ impl<D> Core<D> {
         self.tickets_made += 1;
         let deferral = Deferral { number, socket, token, kept, stash: None };
         connection.deferral = Some(Box::new(deferral));
-        self.memory.add(kept);
+        self.memory.add(Held::Deferred, kept);
         if !connection.held {
             connection.hold(now);
             self.outputs.push_back(crate::hub::Output::Hold(key));
@@ -130,7 +131,7 @@ impl<D> Core<D> {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if let Some(deferral) = &mut connection.deferral {
             deferral.stash.get_or_insert_default().extend_from_slice(rest);
-            self.memory.add(rest.len());
+            self.memory.add(Held::Deferred, rest.len());
         }
     }
 
@@ -138,7 +139,7 @@ impl<D> Core<D> {
         let key = self.deferrals.remove(&number)?;
         self.stats.deferrals.set(self.deferrals.len() as u64);
         let deferral = *self.connections.get_mut(key)?.deferral.take()?;
-        self.memory.sub(deferral.kept);
+        self.memory.sub(Held::Deferred, deferral.kept);
         Some(deferral)
     }
 
@@ -148,7 +149,8 @@ impl<D> Core<D> {
         if let Some(deferral) = deferral {
             self.deferrals.remove(&deferral.number);
             self.stats.deferrals.set(self.deferrals.len() as u64);
-            self.memory.sub(deferral.kept + deferral.stash.map_or(0, |stash| stash.len()));
+            self.memory
+                .sub(Held::Deferred, deferral.kept + deferral.stash.map_or(0, |stash| stash.len()));
         }
     }
 

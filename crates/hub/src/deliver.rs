@@ -13,6 +13,7 @@ use crate::core::Core;
 use crate::encode::{Outgoing, encode, message};
 use crate::frame::{Format, Frame, Load, Weight};
 use crate::hub::Effect;
+use crate::memory::Held;
 use crate::room::Audience;
 use crate::slots::Key;
 
@@ -49,7 +50,7 @@ impl<D> Core<D> {
 
     /// A frame around bytes that are encoded already, charged to the memory budget.
     pub(crate) fn frame(&mut self, bytes: Vec<u8>, packets: u16, load: Rc<Load>) -> Rc<Frame> {
-        self.memory.add(bytes.len() + self.limits().outbox_entry_bytes);
+        self.memory.add(Held::Frames, bytes.len() + self.limits().outbox_entry_bytes);
         self.frames += 1;
         Frame::new(bytes.into_boxed_slice(), packets, self.frames, self.now, load)
     }
@@ -198,7 +199,7 @@ impl<D> Core<D> {
             return;
         }
         connection.outbox.push(frame.clone(), !connection.stalled);
-        self.memory.add(QUEUE_ENTRY_BYTES);
+        self.memory.add(Held::Outboxes, QUEUE_ENTRY_BYTES);
         self.stats.deliveries.add(1);
         if connection.blocked {
             if connection.outbox.weight(limits.outbox_entry_bytes) > limits.outbox_bytes_max {
@@ -224,13 +225,13 @@ impl<D> Core<D> {
     /// One holder is rid of the frame.
     pub(crate) fn drop_frame(&mut self, frame: Rc<Frame>) {
         if let Some(frame) = Rc::into_inner(frame) {
-            self.memory.sub(frame.bytes().len() + self.limits().outbox_entry_bytes);
+            self.memory.sub(Held::Frames, frame.bytes().len() + self.limits().outbox_entry_bytes);
         }
     }
 
     /// A frame left an outbox, written or not.
     pub(crate) fn taken(&mut self, frame: Rc<Frame>, counted: bool) {
-        self.memory.sub(QUEUE_ENTRY_BYTES);
+        self.memory.sub(Held::Outboxes, QUEUE_ENTRY_BYTES);
         if counted && let Some(weight) = frame.load().uncount() {
             self.lift(&weight);
         }

@@ -10,6 +10,7 @@ use crate::core::{Core, millis};
 use crate::encode::Outgoing;
 use crate::frame::Load;
 use crate::hub::Output;
+use crate::memory::Held;
 use crate::namespace::AckFor;
 use crate::polling::Reply;
 use crate::reason::{EndReason, WireEnd};
@@ -194,14 +195,15 @@ impl<D> Core<D> {
         self.sessions.remove(&connection.session);
         self.leave_requests(&mut connection);
         connection.outbox.clear(|frame, counted| self.taken(frame, counted));
-        self.memory.sub(connection.partial_bytes + connection.handshake.kept_bytes());
+        self.memory.sub(Held::Partial, connection.partial_bytes);
+        self.memory.sub(Held::Handshakes, connection.handshake.kept_bytes());
         self.outputs.push_back(Output::Drop(key));
     }
 
     /// The partial message of a connection that ends is of no use any more.
     fn free_partial(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        self.memory.sub(std::mem::take(&mut connection.partial_bytes));
+        self.memory.sub(Held::Partial, std::mem::take(&mut connection.partial_bytes));
         connection.decoder = None;
         connection.transport.take_if(|transport| match transport {
             Transport::WebSocket(decoder) => decoder.buffered_bytes() > 0,

@@ -319,7 +319,7 @@ impl<A: Application> Hub<A> {
     /// Once a pass: ends the oldest holders if the process holds too much.
     pub fn relieve_memory(&mut self, now: u64) {
         self.core.now = now;
-        self.core.stats.memory_bytes.set(self.core.memory.used() as u64);
+        self.core.stats.holds(&self.core.memory);
         self.core.relieve_memory();
         self.settle();
     }

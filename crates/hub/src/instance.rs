@@ -57,6 +57,13 @@ impl Instance {
         &self.memory
     }
 
+    /// Bytes of messages that have a place in the order, and that not all shards have come to. They
+    /// are part of [`Instance::memory`].
+    #[must_use]
+    pub fn order_bytes(&self) -> usize {
+        self.credits.iter().map(|it| it.outstanding_bytes()).sum()
+    }
+
     pub(crate) fn memory_shared(&self) -> Arc<MemoryBudget> {
         self.memory.clone()
     }

@@ -63,7 +63,7 @@ pub use limits::{
     CallLimits, ClusterLimits, Limits, LogLimits, METRIC_TYPE_NAMED_BYTES_MAX,
     METRIC_TYPES_NAMED_MAX, MetricLimits, Relation,
 };
-pub use memory::MemoryBudget;
+pub use memory::{Held, MemoryBudget};
 pub use outbox::Outbox;
 pub use polling::{Body, Reply, Request};
 pub use reason::{Closer, End, EndReason, WireEnd};

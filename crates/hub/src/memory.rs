@@ -50,32 +50,82 @@ impl MemoryBudget {
     }
 }
 
+/// What a shard holds for peers, by what it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// What applications see of the requests that sessions began with.
+    Handshakes,
+    /// Messages, bodies and attachments of which a part is missing.
+    Partial,
+    /// Encoded messages that wait for clients; each once, however many wait for it.
+    Frames,
+    /// Their places in the outboxes.
+    Outboxes,
+    /// Events that the application thinks about, and what was read behind them.
+    Deferred,
+    /// Answers to questions of which others are missing.
+    Answers,
+}
+
+impl Held {
+    /// All of them, each at its index.
+    pub const ALL: [Self; 6] = [
+        Self::Handshakes,
+        Self::Partial,
+        Self::Frames,
+        Self::Outboxes,
+        Self::Deferred,
+        Self::Answers,
+    ];
+
+    /// A word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handshakes => "handshakes",
+            Self::Partial => "partial",
+            Self::Frames => "frames",
+            Self::Outboxes => "outboxes",
+            Self::Deferred => "deferred",
+            Self::Answers => "answers",
+        }
+    }
+}
+
 /// One shard's share.
 #[derive(Debug)]
 pub(crate) struct LocalMemory {
     budget: Arc<MemoryBudget>,
     used: usize,
+    by_kind: [usize; Held::ALL.len()],
     published: usize,
     step: usize,
 }
 
 impl LocalMemory {
     pub(crate) fn new(budget: Arc<MemoryBudget>, step: usize) -> Self {
-        Self { budget, used: 0, published: 0, step }
+        Self { budget, used: 0, by_kind: Default::default(), published: 0, step }
     }
 
     pub(crate) fn used(&self) -> usize {
         self.used
     }
 
-    pub(crate) fn add(&mut self, bytes: usize) {
+    pub(crate) fn by_kind(&self) -> [usize; Held::ALL.len()] {
+        self.by_kind
+    }
+
+    pub(crate) fn add(&mut self, held: Held, bytes: usize) {
+        self.by_kind[held as usize] += bytes;
         self.used += bytes;
         if self.used - self.published.min(self.used) >= self.step {
             self.publish();
         }
     }
 
-    pub(crate) fn sub(&mut self, bytes: usize) {
+    pub(crate) fn sub(&mut self, held: Held, bytes: usize) {
+        let of_kind = &mut self.by_kind[held as usize];
+        *of_kind = of_kind.saturating_sub(bytes);
         self.used = self.used.saturating_sub(bytes);
         if self.published - self.used.min(self.published) >= self.step {
             self.publish();
@@ -100,21 +150,22 @@ impl Drop for LocalMemory {
 
 #[cfg(test)]
 mod tests {
-    use super::{LocalMemory, MemoryBudget};
+    use super::{Held, LocalMemory, MemoryBudget};
     use std::sync::Arc;
 
     #[test]
     fn a_share_is_published_in_steps_and_given_back() {
         let budget = Arc::new(MemoryBudget::new(1_000));
         let mut local = LocalMemory::new(budget.clone(), 100);
-        local.add(99);
+        local.add(Held::Frames, 99);
         assert_eq!(budget.used(), 0);
-        local.add(1);
+        local.add(Held::Outboxes, 1);
         assert_eq!(budget.used(), 100);
-        local.add(500);
+        local.add(Held::Frames, 500);
         assert!(budget.is_high());
-        local.sub(550);
+        local.sub(Held::Frames, 550);
         assert_eq!(budget.used(), 50);
+        assert_eq!(local.by_kind(), [0, 0, 49, 1, 0, 0]);
         drop(local);
         assert_eq!(budget.used(), 0);
     }

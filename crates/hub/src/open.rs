@@ -9,6 +9,7 @@ use crate::application::Handshake;
 use crate::connection::{Connection, NEVER, Stage, Transport};
 use crate::core::{Core, millis};
 use crate::frame::Format;
+use crate::memory::Held;
 use crate::outbox::Outbox;
 use crate::slots::Key;
 
@@ -57,7 +58,7 @@ impl<D> Core<D> {
             heavy: false,
             deferral: None,
         };
-        self.memory.add(connection.handshake.kept_bytes());
+        self.memory.add(Held::Handshakes, connection.handshake.kept_bytes());
         let key = self.connections.insert(connection);
         self.sessions.insert(session, key);
         self.stats.connections.add(1);

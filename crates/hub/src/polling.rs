@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::deliver::Urgency;
 use crate::frame::Load;
 use crate::hub::{Hub, Output};
+use crate::memory::Held;
 use crate::outbox::Outbox;
 use crate::probe::{NOOP_MS, Probe};
 use crate::reason::EndReason;
@@ -376,7 +377,7 @@ impl<D> Core<D> {
         if let Some(connection) = self.connections.get_mut(key) {
             // Like any other frame, or those before it would count for their senders for ever.
             connection.outbox.push(frame, !connection.stalled);
-            self.memory.add(crate::deliver::QUEUE_ENTRY_BYTES);
+            self.memory.add(Held::Outboxes, crate::deliver::QUEUE_ENTRY_BYTES);
         }
     }
 }

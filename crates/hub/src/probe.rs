@@ -16,6 +16,7 @@ use crate::core::{Core, millis};
 use crate::deliver::Urgency;
 use crate::frame::Load;
 use crate::hub::{Hub, Output};
+use crate::memory::Held;
 use crate::outbox::Outbox;
 use crate::polling::Reply;
 use crate::slots::Key;
@@ -191,7 +192,7 @@ impl<D> Core<D> {
         match self.probe_mut(key) {
             Some(probe) if probe.out.bytes() < PROBE_BYTES_MAX => {
                 probe.out.push(frame, false);
-                self.memory.add(crate::deliver::QUEUE_ENTRY_BYTES);
+                self.memory.add(Held::Outboxes, crate::deliver::QUEUE_ENTRY_BYTES);
                 self.mark_dirty(key, Urgency::Direct);
             }
             _ => {

@@ -11,6 +11,7 @@ use crate::application::{AckValue, Answer, Application, Happening, Message, Sock
 use crate::connection::{NEVER, Stage, Transport};
 use crate::core::{Core, millis};
 use crate::hub::{Effect, Hub, Output};
+use crate::memory::Held;
 use crate::namespace::AckFor;
 use crate::reason::EndReason;
 use crate::slots::Key;
@@ -277,8 +278,8 @@ impl<D> Core<D> {
         } else if before == 0 {
             connection.partial_since = self.now;
         }
-        self.memory.sub(before);
-        self.memory.add(bytes);
+        self.memory.sub(Held::Partial, before);
+        self.memory.add(Held::Partial, bytes);
     }
 
     /// Stops reading a connection while too much of what it caused still waits.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::memory::{Held, LocalMemory};
 use crate::reason::EndReason;
 use crate::spread::Spread;
 
@@ -41,6 +42,8 @@ macro_rules! stats {
             $($(#[$doc])* pub $name: Cell,)+
             /// Ends by reason: connections, and sockets that left a namespace alone.
             pub ends: [Cell; EndReason::ALL.len()],
+            /// Gauges: what `memory_bytes` is made of, by [`Held`].
+            pub held: [Cell; Held::ALL.len()],
             /// Receivers on this shard of each broadcast.
             pub fan_out: Spread,
             /// How long the oldest of what a client took at once had been in its outbox.
@@ -124,6 +127,16 @@ stats! {
     deferrals_refused,
     /// CONNECTs refused: no such namespace, or the application said no.
     connects_refused,
+}
+
+impl Stats {
+    /// Shows what the shard holds now.
+    pub(crate) fn holds(&self, memory: &LocalMemory) {
+        self.memory_bytes.set(memory.used() as u64);
+        for (cell, bytes) in self.held.iter().zip(memory.by_kind()) {
+            cell.set(bytes as u64);
+        }
+    }
 }
 
 #[cfg(test)]

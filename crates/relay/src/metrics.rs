@@ -5,9 +5,11 @@
 
 mod cluster;
 mod definitions;
+mod hub;
 #[cfg(test)]
 mod reference;
 mod series;
+mod shards;
 
 use prometheus::proto::{Bucket, Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Error, TextEncoder};
@@ -169,18 +171,25 @@ mod tests {
         for (count, (gateway, hub)) in (2..).zip(gateways.iter().zip(&hubs)) {
             gateway.connections.set(count);
             hub.deliveries.set(count);
+            hub.connections.set(count);
+            hub.held[1].set(count);
             hub.ends[0].set(count);
         }
         let instance = Instance::new(Limits::default(), &NAMESPACES, 2, 0);
         let listeners = bind(Some(Ipv4Addr::LOCALHOST.into()), 0, 2, instance.limits()).unwrap();
         let config = Config::new("/socket.io/", instance.clone());
         let made = gateways.clone();
-        let server = Server::start(config, listeners, |it, _| Gateway::new(made[it].clone()));
+        let mut handle = None;
+        let server = Server::start(config, listeners, |it, shards| {
+            handle = Some(shards.clone());
+            Gateway::new(made[it].clone())
+        });
         let server = server.unwrap();
         let watch = server.watch();
         server.stop();
         Sources {
             watch,
+            handle: handle.unwrap(),
             name: String::new(),
             metrics: true,
             started: Instant::now(),
@@ -214,6 +223,12 @@ mod tests {
             "# TYPE relay_connections_total gauge\nrelay_connections_total 5\n",
             "# TYPE relay_deliveries_total counter\nrelay_deliveries_total 5\n",
             "# TYPE relay_ends_total counter\nrelay_ends_total{reason=\"client_namespace_disconnect\"} 5\n",
+            "# TYPE relay_shard_connections gauge\nrelay_shard_connections{shard=\"0\"} 2\n\
+             relay_shard_connections{shard=\"1\"} 3\n",
+            "\nrelay_memory_bytes{kind=\"partial\"} 5\n",
+            "\nrelay_memory_bytes{kind=\"calls\"} 0\nrelay_memory_bytes{kind=\"remotes\"} 0\n",
+            "\nrelay_shard_busy_seconds_total{shard=\"1\"} ",
+            "\nrelay_shard_pass_max_seconds{shard=\"1\"} ",
             "\nrelay_handshakes_refused_total{code=\"5\"} 0\n",
             "# TYPE nodejs_eventloop_lag_seconds gauge\nnodejs_eventloop_lag_seconds ",
             "# TYPE nodejs_heap_size_total_bytes gauge\nnodejs_heap_size_total_bytes ",

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use relay_gateway::GatewayStats;
+use relay_gateway::{Gateway, GatewayStats};
 use relay_hub::{Instance, Stats};
 use relay_redis::cluster::Classic;
 use relay_redis::link::State;
-use relay_server::{HttpRequest, HttpResponse, ServerStats, Watch};
+use relay_server::{Handle, HttpRequest, HttpResponse, ServerStats, Watch};
 
 use crate::log::Journal;
 use crate::metrics;
@@ -42,6 +42,8 @@ pub(crate) struct Sources {
     pub(crate) instance: Arc<Instance>,
     /// How the server is.
     pub(crate) watch: Watch,
+    /// A way to the shards.
+    pub(crate) handle: Handle<Gateway>,
     /// The server's counters.
     pub(crate) server: Arc<ServerStats>,
     /// One per shard.

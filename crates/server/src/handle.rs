@@ -99,6 +99,12 @@ impl<A: Application> Handle<A> {
         self.calls.len()
     }
 
+    /// Bytes that calls hold while they wait for their shards.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.calls.iter().map(|calls| calls.waiting().bytes).sum()
+    }
+
     /// Does something on a shard, soon: everything that the application itself could do there. A
     /// shard that does not exist does nothing.
     ///

@@ -62,6 +62,11 @@ impl Pulse {
         passes.micros += self.micros.load(Relaxed);
     }
 
+    /// All passes together, in microseconds.
+    pub(crate) fn busy_micros(&self) -> u64 {
+        self.micros.load(Relaxed)
+    }
+
     pub(crate) fn is_stuck(&self, now: u64) -> bool {
         now.saturating_sub(self.passed_at.load(Relaxed)) > STUCK_MS
     }

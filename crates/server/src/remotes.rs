@@ -50,6 +50,11 @@ impl Inbox {
         self.room.close();
     }
 
+    /// Bytes that wait, by what they take of the room.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        u64::from(self.bytes_max).saturating_sub(self.room.available_permits() as u64)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::Shared;
-use crate::pulse::Passes;
+use crate::pulse::{Passes, Pulse};
+use crate::remotes::Inbox;
 
 /// How a server is, for whoever asks, on any thread.
 #[derive(Clone)]
@@ -45,11 +46,30 @@ impl Watch {
         passes
     }
 
+    /// How long each shard has worked since the start: all its passes together.
+    #[must_use]
+    pub fn busy_by_shard(&self) -> Vec<Duration> {
+        let busy = |pulse: &Pulse| Duration::from_micros(pulse.busy_micros());
+        self.shared.pulses.iter().map(busy).collect()
+    }
+
+    /// The longest pass of each shard in the last ten to twenty seconds.
+    #[must_use]
+    pub fn pass_lag_by_shard(&self) -> Vec<Duration> {
+        let now = self.shared.now();
+        let longest = |pulse: &Pulse| Duration::from_micros(pulse.longest_micros(now));
+        self.shared.pulses.iter().map(longest).collect()
+    }
+
+    /// Bytes that came from other instances and wait for their shards.
+    #[must_use]
+    pub fn remote_bytes(&self) -> u64 {
+        self.shared.inboxes.iter().map(Inbox::held_bytes).sum()
+    }
+
     /// The longest pass of any shard in the last ten to twenty seconds.
     #[must_use]
     pub fn pass_lag_max(&self) -> Duration {
-        let now = self.shared.now();
-        let micros = self.shared.pulses.iter().map(|pulse| pulse.longest_micros(now)).max();
-        Duration::from_micros(micros.unwrap_or(0))
+        self.pass_lag_by_shard().into_iter().max().unwrap_or_default()
     }
 }

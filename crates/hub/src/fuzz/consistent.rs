@@ -54,6 +54,7 @@ impl<A: Application> Hub<A> {
         bytes += frames.values().map(frame_bytes).sum::<usize>();
         bytes += core.collectors.values().map(crate::collect::Collector::bytes).sum::<usize>();
         assert_eq!(core.memory.used(), bytes, "the memory that is charged");
+        assert_eq!(core.memory.by_kind().iter().sum::<usize>(), bytes, "its kinds");
         assert_eq!(core.stats.senders_held_now.get(), held, "gauge: senders held");
         assert_eq!(core.stats.connections.get(), open as u64, "gauge: connections");
         assert_eq!(core.stats.sockets.get(), sockets as u64, "gauge: sockets");

@@ -222,8 +222,7 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
         ..Config::new("/socket.io/", instance.clone())
     };
     let questions = Questions::default();
-    let rules = Rules { namespace: namespace.into(), hooks, thoughts_max, questions };
-    let rules = Arc::new(rules);
+    let rules = Arc::new(Rules { namespace: namespace.into(), hooks, thoughts_max, questions });
     let (made, observers) = (gateways.clone(), journal.clone());
     let run = run(config, listeners, (cluster, journal.as_ref()), |shard, shards| {
         let background =
@@ -240,6 +239,7 @@ fn begin(builder: Builder, journal: Option<Journal>) -> Result<Relay, StartError
         process: Process::new(),
         instance,
         watch: server.watch(),
+        handle: handle.clone(),
         server: stats,
         hubs: server.hubs().to_vec(),
         gateways,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use relay_hub::{EndReason, FAN_OUT_BUCKETS, Spread, Stats};
+use relay_hub::{EndReason, FAN_OUT_BUCKETS, Held, Spread, Stats};
 use relay_server::PASS_BUCKETS_MICROS;
 
 use super::{Histogram, Series};
@@ -46,6 +46,23 @@ pub(super) fn ends(sources: &Sources) -> Vec<Series> {
         value: sources.hubs.iter().map(|it| it.ends[reason.index()].get()).sum::<u64>() as f64,
     };
     EndReason::ALL.into_iter().map(series).collect()
+}
+
+pub(super) fn held(sources: &Sources) -> Vec<Series> {
+    let of = |kind: Held| {
+        let bytes: u64 = sources.hubs.iter().map(|hub| hub.held[kind as usize].get()).sum();
+        (kind.as_str(), bytes)
+    };
+    let others = [
+        ("order", sources.instance.order_bytes() as u64),
+        ("calls", sources.handle.held_bytes() as u64),
+        ("remotes", sources.watch.remote_bytes()),
+    ];
+    let series = |(kind, bytes): (&str, u64)| Series {
+        labels: vec![("kind", kind.to_owned())],
+        value: bytes as f64,
+    };
+    Held::ALL.map(of).into_iter().chain(others).map(series).collect()
 }
 
 pub(super) fn left_out(sources: &Sources) -> Vec<Series> {
