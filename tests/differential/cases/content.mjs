@@ -40,8 +40,8 @@ const ENCODINGS = [
   ',,gzip,',
   'gzip deflate',
 ];
-/** Around the size from which polls are compressed: the payload is this long. */
-const SIZES = [1022, 1023, 1024, 1025, 5000];
+/** Around the size from which polls are compressed, and one that our server leaves to another thread. */
+const SIZES = [1022, 1023, 1024, 1025, 5000, 50_000];
 
 const messageOf = (size) => `42["message","${'x'.repeat(size - 21)}"]`;
 const echoOf = (size, headers) => [join(), post(messageOf(size)), poll({ headers })];
