@@ -26,8 +26,12 @@ impl Shards for Inlet {
         self.0.shards()
     }
 
-    async fn send(&self, shard: usize, remote: Remote) {
-        self.0.send(shard, remote).await;
+    async fn put(&self, shard: usize, remote: Remote) {
+        self.0.put(shard, remote).await;
+    }
+
+    fn wake(&self, shard: usize) {
+        self.0.wake(shard);
     }
 }
 

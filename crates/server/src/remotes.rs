@@ -82,12 +82,33 @@ impl Remotes {
     /// Hands something to a shard, as soon as it has room: first come, first served. A shard that
     /// does not exist, or has ended, takes nothing.
     pub async fn send(&self, shard: usize, remote: Remote) {
+        self.put(shard, remote).await;
+        self.wake(shard);
+    }
+
+    /// The same for those who have more to hand over at once: the shard may sleep on until it is
+    /// [woken](Self::wake).
+    pub async fn put(&self, shard: usize, remote: Remote) {
         let Some(inbox) = self.shared.inboxes.get(shard) else { return };
         let weight = inbox.weight(&remote);
-        if let Ok(permit) = inbox.room.acquire_many(weight).await {
+        let permit = match inbox.room.try_acquire_many(weight) {
+            Ok(permit) => Ok(permit),
+            Err(_) => {
+                // It makes room only when it is awake.
+                self.wake(shard);
+                inbox.room.acquire_many(weight).await
+            }
+        };
+        if let Ok(permit) = permit {
             permit.forget();
             inbox.push(remote, weight);
-            self.shared.mailboxes[shard].wake();
+        }
+    }
+
+    /// Wakes a shard that something was put for.
+    pub fn wake(&self, shard: usize) {
+        if let Some(mailbox) = self.shared.mailboxes.get(shard) {
+            mailbox.wake();
         }
     }
 

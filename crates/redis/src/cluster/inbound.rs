@@ -2,8 +2,11 @@
 //!
 //! What one instance sent in a namespace always goes to the same shard, so that its order is kept.
 
+use std::future::{Future as _, poll_fn};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use relay_hub::{
@@ -31,6 +34,8 @@ const EMITTER: &str = "emitter";
 pub(super) struct Inbound<S> {
     shared: Arc<Shared>,
     shards: S,
+    /// The shards that something was put for since they were woken.
+    asleep: Vec<AtomicBool>,
 }
 
 impl<S: Shards> Listener for Inbound<S> {
@@ -46,11 +51,42 @@ impl<S: Shards> Listener for Inbound<S> {
             Subject::Response => self.response(&arrived.payload).await,
         }
     }
+
+    fn rest(&mut self) {
+        self.wake_all();
+    }
 }
 
 impl<S: Shards> Inbound<S> {
     pub(super) fn new(shared: Arc<Shared>, shards: S) -> Self {
-        Self { shared, shards }
+        let asleep = (0..shards.count()).map(|_| AtomicBool::new(false)).collect();
+        Self { shared, shards, asleep }
+    }
+
+    /// Puts something for a shard, which is woken when nothing more comes with it.
+    async fn put(&self, shard: usize, remote: Remote) {
+        let mut putting = pin!(self.shards.put(shard, remote));
+        poll_fn(|context| {
+            let polled = putting.as_mut().poll(context);
+            if polled.is_pending() {
+                // Nobody waits for a shard that has no room but what comes behind.
+                self.wake_all();
+            }
+            polled
+        })
+        .await;
+        if let Some(is_asleep) = self.asleep.get(shard) {
+            is_asleep.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn wake_all(&self) {
+        for (shard, is_asleep) in self.asleep.iter().enumerate() {
+            if is_asleep.load(Ordering::Relaxed) {
+                is_asleep.store(false, Ordering::Relaxed);
+                self.shards.wake(shard);
+            }
+        }
     }
 
     /// The shard for what this sender says.
@@ -78,7 +114,7 @@ impl<S: Shards> Inbound<S> {
     async fn publish(&self, presence: &Presence, sender: &[u8], publication: Publication) {
         let namespace = presence.namespace.clone();
         let remote = Remote::Publication { namespace, publication };
-        self.shards.send(self.shard_of(sender), remote).await;
+        self.put(self.shard_of(sender), remote).await;
     }
 
     async fn request(&self, presence: &Presence, payload: &[u8]) {
@@ -147,7 +183,7 @@ impl<S: Shards> Inbound<S> {
         let namespace = presence.namespace.clone();
         let asker = Return { namespace: namespace.clone(), id, form }.asker();
         let remote = Remote::Question { namespace, asker, question, timeout };
-        self.shards.send(self.shard_of(sender), remote).await;
+        self.put(self.shard_of(sender), remote).await;
     }
 
     async fn change(
@@ -224,7 +260,7 @@ impl<S: Shards> Inbound<S> {
             PeerResponseBody::Other => return,
         };
         let remote = Remote::Response { request: waiting.request, response };
-        self.shards.send(waiting.shard, remote).await;
+        self.put(waiting.shard, remote).await;
     }
 }
 

@@ -41,8 +41,11 @@ pub trait Shards: Clone + Send + Sync + 'static {
     /// How many there are.
     fn count(&self) -> usize;
 
-    /// Hands something to a shard, when it has room.
-    fn send(&self, shard: usize, remote: Remote) -> impl Future<Output = ()> + Send;
+    /// Hands something to a shard, when it has room. The shard may sleep on until it is woken.
+    fn put(&self, shard: usize, remote: Remote) -> impl Future<Output = ()> + Send;
+
+    /// Wakes a shard that something was put for.
+    fn wake(&self, shard: usize);
 }
 
 /// How an instance is part of a cluster.

@@ -29,7 +29,8 @@ impl<S: Shards> ShardPort<S> {
             let remote = Remote::Response { request, response: Response::Instances(others) };
             tokio::spawn(async move {
                 if let Some(shards) = shards.get() {
-                    shards.send(shard, remote).await;
+                    shards.put(shard, remote).await;
+                    shards.wake(shard);
                 }
             });
         });

@@ -74,6 +74,10 @@ pub trait Listener: Send + 'static {
     /// Takes one. Nothing more is read from Redis until it is done, beyond
     /// [`LinkSettings::inbound_bytes_max`].
     fn hear(&mut self, arrived: Arrived) -> impl Future<Output = ()> + Send;
+
+    /// Nothing more is there for now, or others shall have their turn: what was heard must not wait
+    /// any longer.
+    fn rest(&mut self) {}
 }
 
 /// How far the link is on its way to its end.

@@ -1,8 +1,9 @@
 //! The connection that listens, and the judgement how it stands with both.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream as _;
@@ -42,22 +43,38 @@ struct Inbound {
     gate: Arc<Gate>,
 }
 
+/// Messages that are taken one after the other before whatever else is due.
+const BURST_MAX: usize = 64;
+
 impl Inbound {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arrived>> {
+        let polled = Pin::new(&mut self.stream).poll_next(context);
+        match &polled {
+            Poll::Ready(_) => self.gate.busy(),
+            Poll::Pending => self.gate.idle(),
+        }
+        polled.map(|message| {
+            let message = message?;
+            Some(Arrived {
+                channel: message.get_channel().unwrap_or_default(),
+                pattern: message.get_pattern().unwrap_or_default(),
+                payload: message.get_payload().unwrap_or_default(),
+            })
+        })
+    }
+
     async fn next(&mut self) -> Option<Arrived> {
-        let message = std::future::poll_fn(|context| {
-            let polled = Pin::new(&mut self.stream).poll_next(context);
-            match &polled {
-                Poll::Ready(_) => self.gate.busy(),
-                Poll::Pending => self.gate.idle(),
-            }
-            polled
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    /// The next one if it is there already.
+    async fn next_of_burst(&mut self) -> Option<Arrived> {
+        poll_fn(|context| match self.poll(context) {
+            // An end is seen again by whoever waits.
+            Poll::Ready(arrived) => Poll::Ready(arrived),
+            Poll::Pending => Poll::Ready(None),
         })
-        .await?;
-        Some(Arrived {
-            channel: message.get_channel().unwrap_or_default(),
-            pattern: message.get_pattern().unwrap_or_default(),
-            payload: message.get_payload().unwrap_or_default(),
-        })
+        .await
     }
 }
 
@@ -182,8 +199,8 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
             }
             tokio::select! {
                 message = session.inbound.next() => {
-                    let arrived = message.ok_or("Redis closed the connection")?;
-                    self.take(&mut session, arrived).await;
+                    let first = message.ok_or("Redis closed the connection")?;
+                    self.take_burst(&mut session, first).await;
                 }
                 done = session.steps.next(), if !session.steps.are_done() => {
                     done?;
@@ -203,6 +220,16 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
                 _ = look.tick() => self.look(&mut session)?,
             }
         }
+    }
+
+    async fn take_burst(&mut self, session: &mut Session, first: Arrived) {
+        let (mut next, mut left) = (Some(first), BURST_MAX);
+        while let Some(arrived) = next {
+            self.take(session, arrived).await;
+            left -= 1;
+            next = if left > 0 { session.inbound.next_of_burst().await } else { None };
+        }
+        self.listener.rest();
     }
 
     async fn take(&mut self, session: &mut Session, arrived: Arrived) {

@@ -22,10 +22,14 @@ impl Shards for Inbox {
         1
     }
 
-    async fn send(&self, shard: usize, remote: Remote) {
+    async fn put(&self, shard: usize, remote: Remote) {
         assert_eq!(shard, 0);
         // The test may be over.
         let _ = self.0.send(remote);
+    }
+
+    fn wake(&self, shard: usize) {
+        assert_eq!(shard, 0);
     }
 }
 
