@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::bulk::BulkOp;
+use crate::directory::Expected;
 use crate::frame::Weight;
 use crate::limits::Limits;
 use crate::room::Audience;
@@ -153,4 +154,6 @@ pub(crate) struct Entry {
     pub(crate) audience: Audience,
     pub(crate) work: Work,
     pub(crate) weight: Option<Arc<Weight>>,
+    /// What joins rooms is expected to until every shard has left this place.
+    pub(crate) _expected: Option<Expected>,
 }

@@ -195,7 +195,7 @@ impl<D> Core<D> {
         }
         let namespace = &mut self.namespaces[socket.namespace];
         let before = namespace.rooms.len();
-        namespace.join(socket.key, room);
+        namespace.join(socket.key, room, &self.rooms_here);
         self.rooms += namespace.rooms.len() - before;
         self.stats.rooms.set(self.rooms as u64);
         Ok(())
@@ -206,7 +206,7 @@ impl<D> Core<D> {
     pub(crate) fn leave_here(&mut self, socket: SocketKey, room: &Room) -> bool {
         let namespace = &mut self.namespaces[socket.namespace];
         let before = namespace.rooms.len();
-        let left = namespace.leave(socket.key, room);
+        let left = namespace.leave(socket.key, room, &self.rooms_here);
         self.rooms -= before - namespace.rooms.len();
         self.stats.rooms.set(self.rooms as u64);
         left

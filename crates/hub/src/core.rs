@@ -19,6 +19,7 @@ use crate::broadcast::Entry;
 use crate::cluster::{Cluster, ClusterPort, Serving};
 use crate::collect::Collector;
 use crate::connection::{Connection, NEVER};
+use crate::directory::{RoomsHere, ShardSet};
 use crate::fan_out::Pending;
 use crate::frame::Window;
 use crate::hub::{Effect, Output};
@@ -66,6 +67,8 @@ pub(crate) struct Core<D> {
     /// Events that the application has yet to go on with, by the number of their ticket.
     pub(crate) deferrals: HashMap<u64, Key>,
     pub(crate) rooms: usize,
+    /// Where others look for rooms of this shard.
+    pub(crate) rooms_here: RoomsHere,
     pub(crate) cursor: Cursor<Entry>,
     pub(crate) memory: LocalMemory,
     /// The connection whose bytes are being handled: it bears the weight of what is sent.
@@ -106,8 +109,8 @@ pub(crate) struct Core<D> {
     /// What the application answers to the server-side event that it handles.
     pub(crate) event_answer: Option<Bytes>,
     pub(crate) timers: BinaryHeap<Reverse<(u64, Timer)>>,
-    /// Something was placed in the order since the other shards were last woken.
-    pub(crate) placed: bool,
+    /// Who is concerned by what was placed in the order since the other shards were last woken.
+    pub(crate) concerned: ShardSet,
     pub(crate) stats: Arc<Stats>,
     /// Where headers are put together before their length is known.
     pub(crate) scratch: Vec<u8>,
@@ -168,7 +171,8 @@ impl<D> Core<D> {
             found: VecDeque::new(),
             event_answer: None,
             timers: BinaryHeap::new(),
-            placed: false,
+            concerned: ShardSet::default(),
+            rooms_here: RoomsHere::new(instance.directory().clone(), shard),
             stats: Arc::default(),
             scratch: Vec::new(),
             cluster: ClusterPort(cluster),

@@ -7,9 +7,11 @@ use bytes::Bytes;
 
 use crate::application::{Message, SocketKey};
 use crate::broadcast::{Broadcast, Collect, EmitError, Entry, Sending, Work, check};
+use crate::bulk::BulkOp;
 use crate::cluster::Publication;
 use crate::connection::Stage;
 use crate::core::Core;
+use crate::directory::ShardSet;
 use crate::encode::{Outgoing, encode, message};
 use crate::frame::{Format, Frame, Load, Weight};
 use crate::hub::Effect;
@@ -181,10 +183,40 @@ impl<D> Core<D> {
             .and_then(|cause| self.window(cause))
             .map(|window| Weight::new(&window, bytes, shards));
         let serial = self.namespaces[namespace].serial();
-        let entry = Entry { namespace, serial, audience, work, weight };
-        self.instance.order().place(entry, bytes, self.instance.credit(self.shard));
-        self.placed = true;
+        let _expected = match &work {
+            Work::Change(BulkOp::Join(rooms)) => {
+                let name = self.namespaces[namespace].name();
+                Some(self.instance.directory().expect(name, rooms))
+            }
+            Work::Change(_) | Work::Send(_) | Work::Find { .. } => None,
+        };
+        let entry = Entry { namespace, serial, audience, work, weight, _expected };
+        let credit = self.instance.credit(self.shard);
+        let node = self.instance.order().place(entry, bytes, credit);
+        // Afterwards: whoever joins later is not concerned.
+        if let Some(entry) = node.entry() {
+            let concerned = self.concerned_by(entry);
+            self.concerned.add(concerned);
+        }
+        drop(node);
         self.take_in();
+    }
+
+    /// The shards that are to look at what was placed just now. Who is left out passes by it when it
+    /// looks next, for whatever reason; what is kept meanwhile is a small part of what holds anybody
+    /// back.
+    fn concerned_by(&self, entry: &Entry) -> ShardSet {
+        let outstanding = self.instance.credit(self.shard).outstanding_bytes();
+        let limits = self.limits();
+        let unseen_max = (limits.order_bytes_per_shard / 16).min(limits.sender_window_bytes) / 16;
+        let may_wait = outstanding <= unseen_max && !self.instance.memory().is_high();
+        match &entry.work {
+            Work::Send(Sending { collect: None, .. }) if may_wait && self.instance.shards() > 1 => {
+                let name = self.namespaces[entry.namespace].name();
+                self.instance.shards_of(name, &entry.audience)
+            }
+            Work::Send(_) | Work::Change(_) | Work::Find { .. } => self.instance.all_shards(),
+        }
     }
 
     /// Puts a frame into an outbox. The one place where anything is queued for a client.

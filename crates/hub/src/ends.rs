@@ -29,7 +29,7 @@ impl<D> Core<D> {
     fn end_socket_here(&mut self, key: SocketKey, reason: EndReason) {
         let namespace = &mut self.namespaces[key.namespace];
         let before = namespace.rooms.len();
-        namespace.leave_all(key.key);
+        namespace.leave_all(key.key, &self.rooms_here);
         let vanished = before - namespace.rooms.len();
         let Some(socket) = namespace.sockets.get_mut(key.key) else { return };
         if std::mem::replace(&mut socket.ended, true) {

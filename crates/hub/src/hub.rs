@@ -16,6 +16,7 @@ use crate::connection::{Stage, Transport};
 use crate::context::Context;
 use crate::core::{Core, Timer, millis};
 use crate::deliver::Urgency;
+use crate::directory::ShardSet;
 use crate::instance::Instance;
 use crate::outbox::Outbox;
 use crate::polling::Reply;
@@ -228,16 +229,17 @@ impl<A: Application> Hub<A> {
         self.settle();
     }
 
-    /// Whether something waits in the order, or for its next slice.
+    /// Whether something waits for its next slice. What others placed in the order meanwhile is no
+    /// matter of this: whom it concerns is woken.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        let core = &self.core;
-        core.cursor.has_next() || !core.pending.is_empty() || !core.found.is_empty()
+        !self.core.pending.is_empty() || !self.core.found.is_empty()
     }
 
-    /// Whether something was placed in the order since the last call: the others must be woken.
-    pub fn take_placed(&mut self) -> bool {
-        std::mem::take(&mut self.core.placed)
+    /// Who is concerned by what was placed in the order since the last call: those of the others must
+    /// be woken.
+    pub fn take_concerned(&mut self) -> ShardSet {
+        std::mem::take(&mut self.core.concerned)
     }
 
     /// Whether the shard has credit in the order for whatever one more read may hold. If not, it
@@ -255,6 +257,8 @@ impl<A: Application> Hub<A> {
             return true;
         }
         self.core.stats.reads_held.add(1);
+        // It may be others that were not concerned, and have not looked, that hold the places.
+        self.core.concerned = self.core.instance.all_shards();
         false
     }
 

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::broadcast::Entry;
+use crate::bulk::{Bulk, BulkOp};
+use crate::cluster::{Publication, Remote};
+use crate::directory::{Directory, Expected, ShardSet};
 use crate::limits::Limits;
 use crate::memory::MemoryBudget;
 use crate::order::{Credit, Order};
 use crate::registry::Registry;
+use crate::room::Audience;
 
 /// Shards an instance can have: their number is one byte of a session's and a socket's id.
 pub const SHARDS_MAX: usize = 256;
@@ -20,6 +24,7 @@ pub struct Instance {
     memory: Arc<MemoryBudget>,
     order: Order<Entry>,
     credits: Vec<Arc<Credit>>,
+    directory: Arc<Directory>,
 }
 
 impl Instance {
@@ -29,12 +34,14 @@ impl Instance {
     #[must_use]
     pub fn new(limits: Limits, namespaces: &[&str], shards: usize, number: u16) -> Arc<Self> {
         let memory = Arc::new(MemoryBudget::new(limits.memory_bytes_max));
+        let shards = shards.clamp(1, SHARDS_MAX);
         Arc::new(Self {
+            directory: Directory::new(shards),
             number,
             namespaces: Registry::new(namespaces, limits.namespaces_max),
             order: Order::new(memory.clone()),
             memory,
-            credits: (0..shards.clamp(1, SHARDS_MAX)).map(|_| Arc::default()).collect(),
+            credits: (0..shards).map(|_| Arc::default()).collect(),
             limits,
         })
     }
@@ -78,6 +85,38 @@ impl Instance {
 
     pub(crate) fn credit(&self, shard: usize) -> &Arc<Credit> {
         &self.credits[shard]
+    }
+
+    pub(crate) fn all_shards(&self) -> ShardSet {
+        ShardSet::first(self.shards())
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// The shards where an audience may have somebody. Who joins by the time that this is asked, or
+    /// by what is [expected](Self::expect) then, is there; whoever is in none of them is in none at
+    /// all.
+    #[must_use]
+    pub fn shards_of(&self, namespace: &str, audience: &Audience) -> ShardSet {
+        if audience.rooms.is_empty() {
+            return self.all_shards();
+        }
+        self.directory.shards_of(namespace, &audience.rooms)
+    }
+
+    /// Expects what comes from another instance to be carried out: to be kept until a hub
+    /// [has taken it](crate::Hub::remote), from before anything that came behind it is looked at.
+    #[must_use]
+    pub fn expect(&self, remote: &Remote) -> Option<Expected> {
+        match remote {
+            Remote::Publication {
+                namespace,
+                publication: Publication::Bulk(Bulk { op: BulkOp::Join(rooms), .. }),
+            } => Some(self.directory.expect(namespace, rooms)),
+            Remote::Publication { .. } | Remote::Question { .. } | Remote::Response { .. } => None,
+        }
     }
 
     pub(crate) fn namespaces(&self) -> &Registry {

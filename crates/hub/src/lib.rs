@@ -18,6 +18,7 @@ mod core;
 mod decide;
 mod defer;
 mod deliver;
+mod directory;
 mod encode;
 mod ends;
 mod fan_out;
@@ -55,6 +56,7 @@ pub use cluster::{
     Alone, Asker, Cluster, Others, Publication, Question, Remote, Response, Serving, SocketInfo,
 };
 pub use context::Context;
+pub use directory::{Expected, ShardSet};
 pub use frame::Frame;
 pub use hub::{Effect, Hub, Output};
 pub use id::{SOCKET_ID_CHARS, SocketId};

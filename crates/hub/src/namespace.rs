@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::directory::RoomsHere;
 use crate::id::SocketId;
 use crate::registry::SharedNamespace;
 use crate::room::Room;
@@ -138,12 +139,13 @@ impl<D> Namespace<D> {
     }
 
     /// Seats the socket in a room it is not in, making the room if need be.
-    pub(crate) fn join(&mut self, key: Key, room: &Room) {
+    pub(crate) fn join(&mut self, key: Key, room: &Room, here: &RoomsHere) {
         let room_key = match self.names.get(room) {
             Some(&found) => found,
             None => {
                 let made = self.rooms.insert(Members { name: room.clone(), slots: Vec::new() });
                 self.names.insert(room.clone(), made);
+                here.begin(self.name(), room);
                 made
             }
         };
@@ -157,7 +159,7 @@ impl<D> Namespace<D> {
     }
 
     /// Frees the socket's seat in a room; an empty room vanishes. `false` if it had none.
-    pub(crate) fn leave(&mut self, key: Key, room: &Room) -> bool {
+    pub(crate) fn leave(&mut self, key: Key, room: &Room, here: &RoomsHere) -> bool {
         let (Some(room), Some(socket)) = (self.room(room), self.sockets.get_mut(key)) else {
             return false;
         };
@@ -165,18 +167,18 @@ impl<D> Namespace<D> {
             return false;
         };
         let seat = socket.seats.swap_remove(place);
-        self.free(seat);
+        self.free(seat, here);
         true
     }
 
-    pub(crate) fn leave_all(&mut self, key: Key) {
+    pub(crate) fn leave_all(&mut self, key: Key, here: &RoomsHere) {
         let Some(socket) = self.sockets.get_mut(key) else { return };
         for seat in std::mem::take(&mut socket.seats) {
-            self.free(seat);
+            self.free(seat, here);
         }
     }
 
-    fn free(&mut self, seat: Seat) {
+    fn free(&mut self, seat: Seat, here: &RoomsHere) {
         let Some(members) = self.rooms.get_mut(seat.room) else { return };
         members.slots.swap_remove(seat.index as usize);
         if let Some(&moved) = members.slots.get(seat.index as usize) {
@@ -189,6 +191,7 @@ impl<D> Namespace<D> {
             && let Some(members) = self.rooms.remove(seat.room)
         {
             self.names.remove(&members.name);
+            here.end(self.name(), &members.name);
         }
     }
 }
@@ -201,9 +204,14 @@ fn narrow(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{Namespace, Socket};
+    use crate::directory::{Directory, RoomsHere};
     use crate::id::SocketId;
     use crate::room::Room;
     use crate::slots::{Key, Slots};
+
+    fn here() -> RoomsHere {
+        RoomsHere::new(Directory::new(1), 0)
+    }
 
     fn populated(n: usize) -> (Namespace<()>, Vec<Key>) {
         let mut namespace = Namespace::default();
@@ -220,15 +228,16 @@ mod tests {
     #[test]
     fn empty_rooms_vanish() {
         let (mut namespace, keys) = populated(3);
+        let here = here();
         let room = Room::text(b"a");
         for &key in &keys {
-            namespace.join(key, &room);
+            namespace.join(key, &room, &here);
         }
-        assert!(namespace.leave(keys[0], &room));
-        assert!(!namespace.leave(keys[0], &room));
-        namespace.leave_all(keys[2]);
+        assert!(namespace.leave(keys[0], &room, &here));
+        assert!(!namespace.leave(keys[0], &room, &here));
+        namespace.leave_all(keys[2], &here);
         assert!(namespace.is_member(keys[1], &room));
-        assert!(namespace.leave(keys[1], &room));
+        assert!(namespace.leave(keys[1], &room, &here));
         assert_eq!(namespace.rooms.len(), 0);
         assert!(namespace.names.is_empty());
     }
@@ -236,14 +245,15 @@ mod tests {
     #[test]
     fn seats_stay_right_when_others_leave() {
         let (mut namespace, keys) = populated(50);
+        let here = here();
         let rooms: Vec<_> = (0..7).map(|n| Room::number(f64::from(n))).collect();
         for (n, &key) in keys.iter().enumerate() {
             for room in rooms.iter().skip(n % 3) {
-                namespace.join(key, room);
+                namespace.join(key, room, &here);
             }
         }
         for (n, &key) in keys.iter().enumerate().step_by(2) {
-            namespace.leave(key, &rooms[n % 7]);
+            namespace.leave(key, &rooms[n % 7], &here);
         }
         for &key in &keys {
             let named: Vec<_> = namespace.rooms_of(key).cloned().collect();
@@ -252,7 +262,7 @@ mod tests {
             }
         }
         for &key in &keys {
-            namespace.leave_all(key);
+            namespace.leave_all(key, &here);
         }
         assert_eq!(namespace.rooms.len(), 0);
     }

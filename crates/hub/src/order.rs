@@ -95,21 +95,18 @@ impl<T> Order<T> {
     }
 
     /// Takes the next place for `entry`, which costs `bytes` of `credit` until every cursor has
-    /// left it.
-    pub(crate) fn place(&self, entry: T, bytes: usize, credit: &Arc<Credit>) {
+    /// left it, and returns it.
+    pub(crate) fn place(&self, entry: T, bytes: usize, credit: &Arc<Credit>) -> Arc<Node<T>> {
         credit.outstanding_bytes.fetch_add(bytes, Ordering::SeqCst);
         self.memory.add(bytes);
         let charge = Charge { bytes, credit: credit.clone(), memory: self.memory.clone() };
         let next = Node::free();
         let place = Place { entry, _charge: charge, next: next.clone() };
-        let taken = {
-            let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = std::mem::replace(&mut *end, next);
-            // The end is free by construction; the lock makes this the only writer.
-            let _ = taken.0.set(place);
-            taken
-        };
-        drop(taken);
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::replace(&mut *end, next);
+        // The end is free by construction; the lock makes this the only writer.
+        let _ = taken.0.set(place);
+        taken
     }
 
     /// A cursor at the end: it will see what is placed from now on.
@@ -127,10 +124,6 @@ impl<T> Cursor<T> {
     pub(crate) fn advance(&mut self) -> Option<Arc<Node<T>>> {
         let next = self.0.0.get()?.next.clone();
         Some(std::mem::replace(&mut self.0, next))
-    }
-
-    pub(crate) fn has_next(&self) -> bool {
-        self.0.0.get().is_some()
     }
 }
 

@@ -544,11 +544,13 @@ impl<A: Application> Shard<A> {
                 }
             }
         }
-        if hub.take_placed() {
-            for (shard, mailbox) in self.shared.mailboxes.iter().enumerate() {
-                if shard != self.index {
-                    mailbox.wake();
-                }
+        let concerned = hub.take_concerned();
+        if concerned.is_empty() {
+            return;
+        }
+        for (shard, mailbox) in self.shared.mailboxes.iter().enumerate() {
+            if shard != self.index && concerned.contains(shard) {
+                mailbox.wake();
             }
         }
     }

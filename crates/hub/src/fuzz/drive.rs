@@ -215,7 +215,7 @@ impl<'a> Drive<'a> {
                         | Output::Drop(_) => {}
                     }
                 }
-                hub.take_placed();
+                hub.take_concerned();
                 hub.assert_consistent();
             }
             if effects.is_empty() {
@@ -237,6 +237,7 @@ impl<'a> Drive<'a> {
             // Sessions that poll have no transport that could end.
             self.hubs[shard].shut_down(self.now, usize::MAX);
             self.carry_out();
+            self.hubs[shard].catch_up(self.now);
             while self.hubs[shard].is_behind() {
                 self.hubs[shard].catch_up(self.now);
             }

@@ -164,10 +164,25 @@ impl World {
     pub(crate) fn settle(&mut self) {
         for _ in 0..2_000_000 {
             if !self.step() {
-                return self.check_rest();
+                self.look();
+                if !self.step() {
+                    return self.check_rest();
+                }
             }
         }
         panic!("the instance finds no rest");
+    }
+
+    /// Every shard looks at the order, as it does from time to time: what it was not woken for has
+    /// nothing for it.
+    fn look(&mut self) {
+        for shard in 0..self.shards.len() {
+            let delivered = |it: &Self| it.shards[shard].hub.stats().deliveries.get();
+            let before = delivered(self);
+            self.shards[shard].hub.catch_up(self.now);
+            assert_eq!(delivered(self), before, "shard {shard} was not woken for what concerns it");
+            self.carry_out(shard);
+        }
     }
 
     /// One pass of a shard, or one turn of the clients; `false` if nobody has anything to do.
@@ -359,10 +374,9 @@ impl World {
                 Output::Reply { number, reply } => self.answer(number, reply),
             }
         }
-        if self.shards[shard].hub.take_placed() {
-            for (other, it) in self.shards.iter_mut().enumerate() {
-                it.woken |= other != shard;
-            }
+        let concerned = self.shards[shard].hub.take_concerned();
+        for (other, it) in self.shards.iter_mut().enumerate() {
+            it.woken |= other != shard && concerned.contains(other);
         }
         self.notice_ends(shard);
         let it = &mut self.shards[shard];
