@@ -189,3 +189,137 @@ impl RoomsHere {
         places.iter().for_each(|at| self.directory.shards[self.shard].remove(*at));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rand_chacha::ChaCha12Rng;
+    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+    use super::*;
+    use crate::id::SocketId;
+    use crate::slots::Slots;
+
+    const SHARDS: usize = 70;
+
+    fn room(number: u32) -> Room {
+        if number.is_multiple_of(3) {
+            Room::from(f64::from(number))
+        } else {
+            Room::from(format!("r{number}"))
+        }
+    }
+
+    struct World {
+        directory: Arc<Directory>,
+        here: Vec<RoomsHere>,
+        rooms: Vec<HashSet<(&'static str, Room)>>,
+        expected: Vec<(Expected, &'static str, Room)>,
+        random: ChaCha12Rng,
+    }
+
+    impl World {
+        fn new(seed: u64) -> Self {
+            let directory = Directory::new(SHARDS);
+            let here = |shard| RoomsHere::new(directory.clone(), shard);
+            Self {
+                here: (0..SHARDS).map(here).collect(),
+                rooms: vec![HashSet::new(); SHARDS],
+                expected: Vec::new(),
+                random: ChaCha12Rng::seed_from_u64(seed),
+                directory,
+            }
+        }
+
+        fn below(&mut self, end: u32) -> u32 {
+            self.random.next_u32() % end
+        }
+
+        fn some(&mut self) -> (&'static str, Room) {
+            (["/", "/a"][self.below(2) as usize], room(self.below(60)))
+        }
+
+        fn step(&mut self) {
+            let (namespace, room) = self.some();
+            match self.below(20) {
+                0 => {
+                    let rooms = std::slice::from_ref(&room);
+                    let expected = self.directory.expect(namespace, rooms);
+                    self.expected.push((expected, namespace, room));
+                }
+                1 => drop(self.expected.pop()),
+                step => {
+                    let shard = self.below(70) as usize;
+                    let it = (namespace, room);
+                    if step < 11 && self.rooms[shard].insert(it.clone()) {
+                        self.here[shard].begin(namespace, &it.1);
+                    } else if step >= 11 && self.rooms[shard].remove(&it) {
+                        self.here[shard].end(namespace, &it.1);
+                    }
+                }
+            }
+        }
+
+        fn check(&mut self) {
+            let (namespace, first) = self.some();
+            let rooms = [first, self.some().1];
+            let found = self.directory.shards_of(namespace, &rooms);
+            let is_coming = self
+                .expected
+                .iter()
+                .any(|(_, its, room)| *its == namespace && rooms.contains(room));
+            for (shard, there) in self.rooms.iter().enumerate() {
+                let is_there = rooms.iter().any(|it| there.contains(&(namespace, it.clone())));
+                assert!(found.contains(shard) || !(is_there || is_coming), "shard {shard}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_has_a_room_or_may_have_it_soon_is_found() {
+        for seed in 0..4 {
+            let mut world = World::new(seed);
+            for _ in 0..2_000 {
+                world.step();
+                world.check();
+            }
+            world.expected.clear();
+            for (shard, there) in world.rooms.iter().enumerate() {
+                there.iter().for_each(|(name, room)| world.here[shard].end(name, room));
+            }
+            let directory = &world.directory;
+            assert!(directory.coming.iter().all(|it| it.load(Ordering::SeqCst) == 0));
+            let is_empty = |it: &Table| it.0.iter().all(|it| it.load(Ordering::Relaxed) == 0);
+            assert!(directory.shards.iter().all(is_empty), "nothing is left, seed {seed}");
+        }
+    }
+
+    #[test]
+    fn rooms_that_are_nowhere_are_seldom_found() {
+        let directory = Directory::new(2);
+        let here = [0, 1].map(|shard| RoomsHere::new(directory.clone(), shard));
+        for number in 0..20_000 {
+            here[(number % 2) as usize].begin("/", &room(number));
+        }
+        let is_found =
+            |namespace, number: u32| !directory.shards_of(namespace, &[room(number)]).is_empty();
+        assert!((0..20_000).all(|number| is_found("/", number)));
+        let wrong = (0..20_000).filter(|number| is_found("/a", *number)).count();
+        assert!(wrong < 1_000, "{wrong} of 20,000");
+    }
+
+    #[test]
+    fn a_socket_is_on_its_shard_and_counters_that_are_full_stay() {
+        let directory = Directory::new(2);
+        let socket = |shard| SocketId::new(shard, Slots::<()>::default().next_key(), [1; 10]);
+        for (shard, expected) in [(0, [true, false]), (1, [false, true]), (2, [false, false])] {
+            let found = directory.shards_of("/", &[Room::Socket(socket(shard))]);
+            assert_eq!([0, 1].map(|it| found.contains(it)), expected);
+        }
+        let table = &directory.shards[0];
+        (0..300).for_each(|_| table.add(7));
+        (0..300).for_each(|_| table.remove(7));
+        assert!(table.may_have([7, 7]), "nobody knows how many there are");
+    }
+}

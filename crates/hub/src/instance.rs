@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::memory::MemoryBudget;
 use crate::order::{Credit, Order};
 use crate::registry::Registry;
-use crate::room::Audience;
+use crate::room::{Audience, Room};
 
 /// Shards an instance can have: their number is one byte of a session's and a socket's id.
 pub const SHARDS_MAX: usize = 256;
@@ -106,6 +106,13 @@ impl Instance {
         self.directory.shards_of(namespace, &audience.rooms)
     }
 
+    /// Expects sockets of any shard to join rooms, until the result is dropped: to be kept until the
+    /// join has its place in the order.
+    #[must_use]
+    pub fn expect_join(&self, namespace: &str, rooms: &[Room]) -> Expected {
+        self.directory.expect(namespace, rooms)
+    }
+
     /// Expects what comes from another instance to be carried out: to be kept until a hub
     /// [has taken it](crate::Hub::remote), from before anything that came behind it is looked at.
     #[must_use]
@@ -114,7 +121,7 @@ impl Instance {
             Remote::Publication {
                 namespace,
                 publication: Publication::Bulk(Bulk { op: BulkOp::Join(rooms), .. }),
-            } => Some(self.directory.expect(namespace, rooms)),
+            } => Some(self.expect_join(namespace, rooms)),
             Remote::Publication { .. } | Remote::Question { .. } | Remote::Response { .. } => None,
         }
     }

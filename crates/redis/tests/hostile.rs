@@ -3,8 +3,8 @@
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
     AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, PeerRequestBody,
-    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_request,
-    decode_response, write_broadcast, write_request,
+    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_broadcast_for,
+    decode_request, decode_response, write_broadcast, write_request,
 };
 use relay_socketio::msgpack::write_value;
 
@@ -278,4 +278,25 @@ fn more_sockets_than_may_be_kept_are_not_taken() {
     assert_eq!(sockets(3), 3);
     let most = sockets(400);
     assert!(most > 3 && most < 20, "{most}");
+}
+
+#[test]
+fn of_a_packet_for_nobody_nothing_is_made() {
+    let opts = r#"{"rooms":["a",5],"except":["b"],"flags":{}}"#;
+    for (packet, wanted) in [
+        (r#"{"type":2,"data":["x"]}"#, None),
+        (r#"{"type":3}"#, Some(Garbage::Shape("type"))),
+        ("5", Some(Garbage::Shape("packet"))),
+    ] {
+        let message = msgpack(&format!(r#"["u",{packet},{opts}]"#), &[]);
+        let decode = |wanted: bool| {
+            decode_broadcast_for(&message, &own(), "/", LIMITS, |audience| {
+                let rooms = vec![Room::text(b"a"), Room::number(5.0)];
+                assert_eq!(*audience, Audience { rooms, except: vec![Room::text(b"b")] });
+                wanted
+            })
+        };
+        assert_eq!(decode(false), Ok(Heard::Nobody), "{packet}");
+        assert_eq!(decode(true).err(), wanted, "{packet}");
+    }
 }

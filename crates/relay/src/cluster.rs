@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use relay_hub::{Cluster, Limits, Remote};
+use relay_hub::{Audience, Cluster, Limits, Remote};
 use relay_redis::classic::DecodeLimits;
 use relay_redis::cluster::{Classic, ClusterSettings, Running, Shards, ShardsLater};
 use relay_redis::link::{Address, LinkSettings, Turn};
@@ -24,6 +24,10 @@ struct Inlet(Remotes);
 impl Shards for Inlet {
     fn count(&self) -> usize {
         self.0.shards()
+    }
+
+    fn have(&self, namespace: &str, audience: &Audience) -> bool {
+        self.0.have(namespace, audience)
     }
 
     async fn put(&self, shard: usize, remote: Remote) {

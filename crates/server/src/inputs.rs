@@ -65,8 +65,10 @@ impl<A: Application> Shard<A> {
             if !hub.may_read() {
                 return;
             }
-            let Some(remote) = self.shared.inboxes[self.index].take() else { return };
+            let Some((remote, expected)) = self.shared.inboxes[self.index].take() else { return };
             hub.remote(now, remote);
+            // It has its place in the order, which expects the same.
+            drop(expected);
             self.carry_out(hub);
         }
     }

@@ -8,15 +8,18 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use relay_hub::Remote;
+use relay_hub::{Audience, Expected, Remote};
 use tokio::sync::Semaphore;
 
 use crate::Shared;
 use crate::handle::Busy;
 
+/// Something that waits, its weight, and what it is expected to do.
+type Waiting = (Remote, u32, Option<Expected>);
+
 /// What waits for one shard.
 pub(crate) struct Inbox {
-    waiting: Mutex<VecDeque<(Remote, u32)>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     /// Bytes that may still come.
     room: Semaphore,
     bytes_max: u32,
@@ -34,15 +37,16 @@ impl Inbox {
         u32::try_from(remote.bytes()).unwrap_or(u32::MAX).min(self.bytes_max)
     }
 
-    fn push(&self, remote: Remote, weight: u32) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((remote, weight));
+    fn push(&self, waiting: Waiting) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(waiting);
     }
 
-    pub(crate) fn take(&self) -> Option<Remote> {
+    /// The next one. What it is expected to do is expected until it is done.
+    pub(crate) fn take(&self) -> Option<(Remote, Option<Expected>)> {
         let taken = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let (remote, weight) = taken?;
+        let (remote, weight, expected) = taken?;
         self.room.add_permits(weight as usize);
-        Some(remote)
+        Some((remote, expected))
     }
 
     /// Nobody takes anything out any more: whoever waits for room waits no longer.
@@ -79,6 +83,13 @@ impl Remotes {
         self.shared.inboxes.len()
     }
 
+    /// Whether an audience may have somebody here, when everything is carried out that was handed to
+    /// a shard before.
+    #[must_use]
+    pub fn have(&self, namespace: &str, audience: &Audience) -> bool {
+        !self.shared.instance.shards_of(namespace, audience).is_empty()
+    }
+
     /// Hands something to a shard, as soon as it has room: first come, first served. A shard that
     /// does not exist, or has ended, takes nothing.
     pub async fn send(&self, shard: usize, remote: Remote) {
@@ -101,7 +112,8 @@ impl Remotes {
         };
         if let Ok(permit) = permit {
             permit.forget();
-            inbox.push(remote, weight);
+            let expected = self.shared.instance.expect(&remote);
+            inbox.push((remote, weight, expected));
         }
     }
 
@@ -124,7 +136,8 @@ impl Remotes {
             return Err(Busy);
         };
         permit.forget();
-        inbox.push(remote, weight);
+        let expected = self.shared.instance.expect(&remote);
+        inbox.push((remote, weight, expected));
         self.shared.mailboxes[shard].wake();
         Ok(())
     }
@@ -151,7 +164,7 @@ mod tests {
             let taken =
                 inbox.room.try_acquire_many(weight).map(tokio::sync::SemaphorePermit::forget);
             if taken.is_ok() {
-                inbox.push(remote, weight);
+                inbox.push((remote, weight, None));
             }
             taken.is_ok()
         };

@@ -31,7 +31,7 @@ pub enum Heard {
     Own,
     /// It is about another namespace, whose name continues ours.
     OtherNamespace,
-    /// It addresses what cannot be a room.
+    /// It addresses what cannot be a room, or rooms where nobody is.
     Nobody,
 }
 
@@ -46,6 +46,21 @@ pub fn decode_broadcast(
     namespace: &str,
     limits: DecodeLimits,
 ) -> Result<Heard, Garbage> {
+    decode_broadcast_for(bytes, uid, namespace, limits, |_| true)
+}
+
+/// The same, if `is_wanted` says that the audience may have somebody here; otherwise nothing is made
+/// of the packet, not even whether it is one.
+///
+/// # Errors
+/// What makes the message none.
+pub fn decode_broadcast_for(
+    bytes: &[u8],
+    uid: &ShortId,
+    namespace: &str,
+    limits: DecodeLimits,
+    is_wanted: impl FnOnce(&Audience) -> bool,
+) -> Result<Heard, Garbage> {
     let mut reader = Reader::new(bytes);
     let Token::Array(3) = reader.token()? else { return Err(Garbage::Shape("message")) };
     let sender = match reader.whole()? {
@@ -58,14 +73,16 @@ pub fn decode_broadcast(
         return Err(Garbage::TooLarge);
     }
     bounded(sender)?;
-    let (data, is_here) = read_packet(&mut reader, namespace, limits)?;
+    let mut packet_reader = reader;
+    reader.whole()?;
+    let options = Options::from_msgpack(&mut reader, limits.rooms_max)?;
+    reader.finish()?;
+    let Some(audience) = options.audience.filter(is_wanted) else { return Ok(Heard::Nobody) };
+    let (data, is_here) = read_packet(&mut packet_reader, namespace, limits)?;
     if !is_here {
         return Ok(Heard::OtherNamespace);
     }
     let packet = packet(data, limits)?;
-    let options = Options::from_msgpack(&mut reader, limits.rooms_max)?;
-    reader.finish()?;
-    let Some(audience) = options.audience else { return Ok(Heard::Nobody) };
     let sender = sender.into();
     Ok(Heard::Broadcast(PeerBroadcast { sender, packet, audience, flags: options.flags }))
 }

@@ -31,7 +31,9 @@ mod response;
 mod rooms;
 
 pub use answer::{Answer, SocketFacts, write_ack, write_answer};
-pub use broadcast::{Heard, PeerBroadcast, decode_broadcast, write_broadcast};
+pub use broadcast::{
+    Heard, PeerBroadcast, decode_broadcast, decode_broadcast_for, write_broadcast,
+};
 pub use channels::{Channels, DEFAULT_PREFIX, glob_escaped};
 pub use document::DecodeLimits;
 pub use event::{ATTACHMENTS_MAX, Refused};

@@ -22,8 +22,8 @@ use super::stats::count;
 use super::{Shards, Shared};
 use crate::classic::{
     Answer, AnswerKind, Change, Heard, PeerBroadcast, PeerRequest, PeerRequestBody, PeerRequestId,
-    PeerResponseBody, RemoteSocket, answered_id, decode_broadcast, decode_request, decode_response,
-    write_answer,
+    PeerResponseBody, RemoteSocket, answered_id, decode_broadcast_for, decode_request,
+    decode_response, write_answer,
 };
 use crate::link::{Arrived, Listener};
 
@@ -98,7 +98,9 @@ impl<S: Shards> Inbound<S> {
     async fn broadcast(&self, presence: &Presence, payload: &[u8]) {
         let limits = self.shared.settings.decode;
         let stats = &self.shared.stats;
-        match decode_broadcast(payload, &presence.uid, &presence.namespace, limits) {
+        let namespace = &presence.namespace;
+        let is_wanted = |audience: &Audience| self.shards.have(namespace, audience);
+        match decode_broadcast_for(payload, &presence.uid, namespace, limits, is_wanted) {
             Ok(Heard::Broadcast(PeerBroadcast { sender, packet, audience, flags })) => {
                 count(&stats.broadcasts);
                 let broadcast =

@@ -21,7 +21,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay_hub::{Cluster, Remote};
+use relay_hub::{Audience, Cluster, Remote};
 use tokio::sync::oneshot;
 
 use crate::classic::DecodeLimits;
@@ -40,6 +40,10 @@ use shard::ShardPort;
 pub trait Shards: Clone + Send + Sync + 'static {
     /// How many there are.
     fn count(&self) -> usize;
+
+    /// Whether an audience may have somebody on some shard, when everything is carried out that was
+    /// handed over before.
+    fn have(&self, namespace: &str, audience: &Audience) -> bool;
 
     /// Hands something to a shard, when it has room. The shard may sleep on until it is woken.
     fn put(&self, shard: usize, remote: Remote) -> impl Future<Output = ()> + Send;

@@ -15,7 +15,7 @@ pub struct ClusterStats {
     pub responses: AtomicU64,
     /// Messages of this instance that came back: Redis tells everybody.
     pub own: AtomicU64,
-    /// Messages that concern nobody here: another namespace, impossible rooms, the answer to
+    /// Messages that concern nobody here: another namespace, rooms without members, the answer to
     /// somebody else.
     pub nobody: AtomicU64,
     /// Requests that the operator does not allow.

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use relay_hub::{Audience, Bulk, BulkOp, Publication, Remote, Room};
+use relay_hub::{Audience, Broadcast, Bulk, BulkOp, Packet, Publication, Remote, Room};
+use relay_redis::classic::{ShortId, write_broadcast};
 use relay_redis::cluster::{Permission, Permissions};
 
-use crate::instance::{Instance, Peer};
+use crate::instance::{EMPTY_ROOM, Instance, Peer};
 use crate::server::Redis;
 
 const RESPONSES: &str = "socket.io-response#/#";
@@ -221,4 +222,35 @@ fn an_instance_that_ends_is_not_counted_any_more() {
     assert_eq!(counted.map(|it| peer.subscribers(it)), [1, 2]);
     instance.stop();
     assert_eq!(counted.map(|it| peer.subscribers(it)), [0, 1]);
+}
+
+/// `["peer", {type: 2, data: ["x"], nsp: "/"}, {rooms, except: [], flags: {}}]` in msgpack.
+fn broadcast(rooms: &[&str]) -> Vec<u8> {
+    let rooms = rooms.iter().map(|it| Room::from(*it)).collect();
+    let broadcast = Broadcast::new(Packet::new(b"[\"x\"]", &[]), Audience::rooms(rooms));
+    let mut out = Vec::new();
+    let uid = ShortId::new([9; 6]);
+    write_broadcast(&mut out, &uid, "/", &broadcast, 1_000).expect("it is short");
+    out
+}
+
+#[test]
+fn what_is_for_rooms_without_members_goes_no_further_and_is_answered_all_the_same() {
+    let mut it = pair(Permissions::ALL);
+    let nobody = || it.instance.cluster.stats().nobody.load(Ordering::Relaxed);
+    let before = nobody();
+    it.peer.publish("socket.io#/#empty#", &broadcast(&[EMPTY_ROOM]));
+    it.peer.publish("socket.io#/#r#", &broadcast(&["r"]));
+    let Remote::Publication { publication: Publication::Broadcast(broadcast), .. } =
+        it.instance.next()
+    else {
+        panic!("it is a broadcast");
+    };
+    assert_eq!(broadcast.audience.rooms, [Room::from("r")], "the other one comes first");
+    assert_eq!(nobody() - before, 1);
+    // Whoever waits for acknowledgements counts on an answer of every instance.
+    let ask = r#"{"uid":"p","requestId":"q","type":7,"packet":{"type":2,"data":["x"],"nsp":"/"},"opts":{"rooms":["empty"],"except":[],"flags":{}}}"#;
+    it.peer.ask(ask);
+    assert!(matches!(it.instance.answer_next(), Remote::Question { .. }));
+    assert_eq!(it.peer.hears_text(), r#"{"type":8,"requestId":"q","clientCount":2}"#);
 }

@@ -14,12 +14,20 @@ use relay_redis::link::{Address, LinkSettings, State};
 
 use crate::server::{PATIENCE, Redis};
 
+/// A room without members.
+pub(crate) const EMPTY_ROOM: &str = "empty";
+
 #[derive(Clone)]
 struct Inbox(Sender<Remote>);
 
 impl Shards for Inbox {
     fn count(&self) -> usize {
         1
+    }
+
+    fn have(&self, _: &str, audience: &Audience) -> bool {
+        // There is nobody in the room of this name.
+        audience.rooms != [Room::from(EMPTY_ROOM)]
     }
 
     async fn put(&self, shard: usize, remote: Remote) {

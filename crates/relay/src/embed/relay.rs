@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use relay_gateway::{Client, Gateway, Rules, Told};
-use relay_hub::{Audience, Context, EmitError, Limits};
+use relay_hub::{Audience, Context, EmitError, Expected, Limits, Room};
 use relay_server::{AdminServer, Drain, Handle, Server};
 use tokio::sync::{oneshot, watch};
 
@@ -235,6 +235,12 @@ impl Relay {
         }
         asked?;
         told.await.map_err(|_| CommandError::Stopped)
+    }
+
+    /// Somebody will join a room, as far as other instances are concerned from now on.
+    pub(super) fn expect_join(&self, room: &Room) -> Expected {
+        let rooms = std::slice::from_ref(room);
+        self.inner.sources.instance.expect_join(&self.inner.rules.namespace, rooms)
     }
 
     /// Does something in the namespace, in the order of the calls. It holds `bytes` besides the

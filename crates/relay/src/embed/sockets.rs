@@ -215,8 +215,11 @@ impl Sockets {
     /// The room is reserved or its name too long, a target does not exist, too much waits.
     pub fn join(self, room: impl Into<Room>) -> Result<(), CommandError> {
         let room = self.relay.check_room(room.into())?;
+        let expected = self.relay.expect_join(&room);
         self.relay.act(self.audience?, room.bytes(), move |cx, namespace, audience| {
             let _ = cx.sockets_join(namespace, audience, vec![room]);
+            // It has its place in the order, which expects the same.
+            drop(expected);
         })
     }
 

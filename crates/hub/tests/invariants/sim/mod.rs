@@ -173,18 +173,6 @@ impl World {
         panic!("the instance finds no rest");
     }
 
-    /// Every shard looks at the order, as it does from time to time: what it was not woken for has
-    /// nothing for it.
-    fn look(&mut self) {
-        for shard in 0..self.shards.len() {
-            let delivered = |it: &Self| it.shards[shard].hub.stats().deliveries.get();
-            let before = delivered(self);
-            self.shards[shard].hub.catch_up(self.now);
-            assert_eq!(delivered(self), before, "shard {shard} was not woken for what concerns it");
-            self.carry_out(shard);
-        }
-    }
-
     /// One pass of a shard, or one turn of the clients; `false` if nobody has anything to do.
     pub(crate) fn step(&mut self) -> bool {
         let busy: Vec<_> = (0..self.shards.len()).filter(|&it| self.is_busy(it)).collect();

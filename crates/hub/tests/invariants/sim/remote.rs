@@ -27,6 +27,12 @@ impl World {
     pub(crate) fn take_remote(&mut self, shard: usize, remote: Remote) {
         if let Remote::Publication { namespace, publication } = &remote {
             self.placed.borrow_mut().push((namespace.to_string(), publication.clone()));
+            // What concerns nobody is not handed over: nobody must miss it.
+            if let Publication::Broadcast(Broadcast { audience, .. }) = publication
+                && self.instance.shards_of(namespace, audience).is_empty()
+            {
+                return;
+            }
         }
         self.shards[shard].hub.remote(self.now, remote);
         self.carry_out(shard);
