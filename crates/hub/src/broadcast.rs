@@ -121,6 +121,8 @@ pub(crate) struct Sending {
     pub(crate) packet: Packet,
     pub(crate) volatile: bool,
     pub(crate) collect: Option<Collect>,
+    /// The beginning of the turn that it was read in, in microseconds.
+    pub(crate) caused_at: u64,
 }
 
 /// What is done to each socket of an audience.

@@ -74,6 +74,10 @@ pub(crate) struct Core<D> {
     /// The connection whose bytes are being handled: it bears the weight of what is sent.
     pub(crate) cause: Option<Key>,
     pub(crate) frames: u64,
+    /// When this turn began, by the clock of deliveries; 0 if nobody says.
+    pub(crate) turn_micros: u64,
+    /// Writes so far.
+    pub(crate) writes: u32,
     /// The stamp of the last entry taken from the order.
     pub(crate) stamp: u64,
     /// Entries on their way to many sockets, in their order.
@@ -151,6 +155,8 @@ impl<D> Core<D> {
             memory: LocalMemory::new(instance.memory_shared(), limits.memory_step_bytes),
             cause: None,
             frames: 0,
+            turn_micros: 0,
+            writes: 0,
             stamp: 0,
             pending: VecDeque::new(),
             changes_pending: 0,

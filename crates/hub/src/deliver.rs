@@ -85,7 +85,9 @@ impl<D> Core<D> {
         let found = self.connections.get(connection).ok_or(EmitError::Gone)?;
         let format = found.format;
         let frame = self.encode(format, socket.namespace, outgoing, Load::new());
-        self.send(connection, frame.ok_or(EmitError::TooLarge)?, volatile);
+        let frame = frame.ok_or(EmitError::TooLarge)?;
+        frame.set_caused_at(self.turn_micros);
+        self.send(connection, frame, volatile);
         Ok(())
     }
 
@@ -152,7 +154,8 @@ impl<D> Core<D> {
     ) {
         let Broadcast { packet, audience, volatile, .. } = broadcast;
         let bytes = packet.bytes() + audience.bytes();
-        let work = Work::Send(Sending { packet, volatile, collect });
+        let caused_at = self.turn_micros;
+        let work = Work::Send(Sending { packet, volatile, collect, caused_at });
         self.place(namespace, audience, work, bytes);
     }
 

@@ -311,7 +311,10 @@ impl<D> Core<D> {
             // Who cannot have it goes without, and it is counted.
             let load = pending.load.clone();
             match self.encode(format, namespace, outgoing, load) {
-                Some(frame) => pending.frames.set(format, frame),
+                Some(frame) => {
+                    frame.set_caused_at(sending.caused_at);
+                    pending.frames.set(format, frame);
+                }
                 None => return,
             }
         }

@@ -168,6 +168,8 @@ pub struct Frame {
     serial: u64,
     /// When it was encoded, in milliseconds of the shard's clock.
     pub(crate) born: u64,
+    /// The beginning of the turn in which the message was read, in microseconds; 0 if it is none.
+    caused_at: Cell<u64>,
     load: Rc<Load>,
 }
 
@@ -179,7 +181,7 @@ impl Frame {
         born: u64,
         load: Rc<Load>,
     ) -> Rc<Self> {
-        Rc::new(Self { bytes, packets, serial, born, load })
+        Rc::new(Self { bytes, packets, serial, born, caused_at: Cell::new(0), load })
     }
 
     /// The bytes for the wire.
@@ -192,6 +194,14 @@ impl Frame {
     #[must_use]
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    pub(crate) fn caused_at(&self) -> u64 {
+        self.caused_at.get()
+    }
+
+    pub(crate) fn set_caused_at(&self, micros: u64) {
+        self.caused_at.set(micros);
     }
 
     pub(crate) fn load(&self) -> &Load {

@@ -18,6 +18,7 @@ mod core;
 mod decide;
 mod defer;
 mod deliver;
+mod delivery;
 mod directory;
 mod encode;
 mod ends;
@@ -56,6 +57,7 @@ pub use cluster::{
     Alone, Asker, Cluster, Others, Publication, Question, Remote, Response, Serving, SocketInfo,
 };
 pub use context::Context;
+pub use delivery::DELIVERY_BUCKETS_MICROS;
 pub use directory::{Expected, ShardSet};
 pub use frame::Frame;
 pub use hub::{Effect, Hub, Output};

@@ -1,5 +1,6 @@
 //! How values are spread: histograms that one thread writes and all may read.
 
+use crate::delivery::DELIVERY_BUCKETS_MICROS;
 use crate::stats::Cell;
 
 /// Upper ends of the buckets of receivers.
@@ -25,6 +26,11 @@ impl Spread {
     /// Counts a time by a clock that rounds down: what shows as 0 ms took less than one.
     pub(crate) fn waited(&self, ms: u64) {
         self.add(WAIT_BUCKETS_MS.partition_point(|end| *end <= ms), ms);
+    }
+
+    /// Counts a delivery.
+    pub(crate) fn took(&self, micros: u64) {
+        self.add(DELIVERY_BUCKETS_MICROS.partition_point(|end| *end < micros), micros);
     }
 
     fn add(&self, bucket: usize, value: u64) {
@@ -57,6 +63,11 @@ mod tests {
         }
         assert_eq!(spread.counts(), [1, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
         assert_eq!(spread.sum(), 100_010);
+        let spread = Spread::default();
+        for micros in [0, 100, 101, 5_000_000, 5_000_001] {
+            spread.took(micros);
+        }
+        assert_eq!(spread.counts(), [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
         let spread = Spread::default();
         for ms in [0, 1, 4, 29_999, 30_000] {
             spread.waited(ms);

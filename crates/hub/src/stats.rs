@@ -46,6 +46,8 @@ macro_rules! stats {
             pub held: [Cell; Held::ALL.len()],
             /// Receivers on this shard of each broadcast.
             pub fan_out: Spread,
+            /// How long messages took from their turn to a socket, in microseconds: a sample.
+            pub delivery: Spread,
             /// How long the oldest of what a client took at once had been in its outbox.
             pub waits: Spread,
         }

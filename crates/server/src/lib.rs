@@ -191,6 +191,12 @@ impl Shared {
         let since = at.saturating_duration_since(self.started);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
+
+    /// The same in microseconds, and never 0.
+    pub(crate) fn micros_at(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.started);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX).max(1)
+    }
 }
 
 /// A running server.

@@ -406,6 +406,7 @@ impl<A: Application> Shard<A> {
         let now = self.shared.millis_at(started);
         let hub = self.hub.clone();
         let hub = &mut *hub.borrow_mut();
+        hub.begin_turn(self.shared.micros_at(started));
         if self.wanted {
             for effect in self.shared.mailboxes[self.index].take() {
                 hub.effect(now, effect);
@@ -599,6 +600,9 @@ impl<A: Application> Shard<A> {
             let Some(peer) = peer_mut(&mut self.peers, key) else { return };
             match self.gather.write(peer.stream.tcp(), outbox) {
                 Ok((n, all)) => {
+                    if hub.wants_time() {
+                        hub.delivered(self.shared.micros_at(Instant::now()), key, n);
+                    }
                     hub.wrote(now, key, n);
                     if !all {
                         return hub.write_blocked(now, key);

@@ -1,7 +1,7 @@
 //! Metrics of the hubs, all shards together.
 
 use prometheus::proto::MetricType;
-use relay_hub::{FAN_OUT_BUCKETS, WAIT_BUCKETS_MS};
+use relay_hub::{DELIVERY_BUCKETS_MICROS, FAN_OUT_BUCKETS, WAIT_BUCKETS_MS};
 
 use super::definitions::{counter, gauge};
 use super::series::{ends, held, spread};
@@ -214,6 +214,18 @@ pub(super) const SPREADS: &[Definition] = &[
         kind: MetricType::HISTOGRAM,
         help: "Receivers of each broadcast, on each shard by itself.",
         value: Value::Histogram(|it| Some(spread(it, |hub| &hub.fan_out, &FAN_OUT_BUCKETS, 1.0))),
+    },
+    Definition {
+        name: "relay_delivery_seconds",
+        kind: MetricType::HISTOGRAM,
+        help: "From the beginning of the turn in which a message was read, came from another instance or was \
+               sent by the embedding program, until the kernel had taken it for one of its receivers, on \
+               whichever shard that is. One write in 61 is looked at, of WebSockets only, and there the \
+               oldest message: counts are of samples. What the kernel and the network take before and \
+               behind that is no part of it.",
+        value: Value::Histogram(|it| {
+            Some(spread(it, |hub| &hub.delivery, &DELIVERY_BUCKETS_MICROS, 1e6))
+        }),
     },
     Definition {
         name: "relay_outbox_wait_seconds",

@@ -7,6 +7,7 @@ mod calls;
 mod client;
 mod cluster;
 mod decisions;
+mod delivery;
 mod hooks;
 mod proxies;
 mod refusals;
