@@ -2,9 +2,10 @@
 
 #[path = "../embedding/client.rs"]
 mod client;
+mod disk;
 mod redis;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use client::{Client, fetch};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Enough for more lines than a pipe and the queue hold.
 const MESSAGES: usize = 2_000;
+
+/// What it writes: lines ahead of the one that it is ready, and what comes behind that one.
+type Lines = BufReader<Chain<Cursor<Vec<u8>>, BufReader<ChildStdout>>>;
 
 /// A gateway that ends with the test.
 struct Running(Child);
@@ -47,19 +51,23 @@ impl Running {
     }
 
     /// One whose standard output is a pipe, and where it listens.
-    fn piped() -> (Self, BufReader<ChildStdout>, SocketAddr) {
+    fn piped() -> (Self, Lines, SocketAddr) {
         Self::piped_with(&[])
     }
 
-    fn piped_with(more: &[String]) -> (Self, BufReader<ChildStdout>, SocketAddr) {
+    fn piped_with(more: &[String]) -> (Self, Lines, SocketAddr) {
         let mut running = Self::start_with(0, Stdio::piped(), more);
         let mut lines = BufReader::new(running.0.stdout.take().expect("a pipe"));
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("a line");
-        let ready: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        assert_eq!(ready["event"], "ready", "{line}");
-        let address = ready["address"].as_str().and_then(|it| it.parse().ok());
-        (running, lines, address.expect("an address"))
+        // A Redis that is away may be told of before.
+        let (mut line, mut before) = (String::new(), Vec::new());
+        loop {
+            line.clear();
+            assert!(lines.read_line(&mut line).expect("a line") > 0, "it is not ready");
+            if let Some(address) = listens(&line) {
+                return (running, BufReader::new(Cursor::new(before).chain(lines)), address);
+            }
+            before.extend_from_slice(line.as_bytes());
+        }
     }
 
     /// It is told to stop, and does.
@@ -76,6 +84,13 @@ impl Running {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Where it listens, if this line is the one that says so.
+fn listens(line: &str) -> Option<SocketAddr> {
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let ready = Some(line).filter(|it| it["event"] == "ready")?;
+    Some(ready["address"].as_str().and_then(|it| it.parse().ok()).expect("an address"))
 }
 
 /// A client says many things to itself and hears all of them.

@@ -1,12 +1,12 @@
 //! What the log says when Redis goes and comes. `scripts/services.sh` installs what it needs.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufRead as _;
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Client, Running, metric};
+use super::{Client, Lines, Running, metric};
 
 /// A Redis that ends with the test.
 struct Redis(Child);
@@ -28,7 +28,7 @@ impl Drop for Redis {
 }
 
 /// The next line about Redis.
-fn next(lines: &mut BufReader<ChildStdout>) -> Value {
+fn next(lines: &mut Lines) -> Value {
     let mut line = String::new();
     loop {
         line.clear();
