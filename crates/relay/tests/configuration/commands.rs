@@ -81,6 +81,23 @@ fn a_wrong_configuration_opens_no_port() {
 /// A gateway that ends with the test.
 struct Running(Child);
 
+impl Running {
+    /// Starts one, and gives the line that says where it listens.
+    fn start(mut command: Command) -> (Self, String) {
+        let mut running = Self(command.stdout(Stdio::piped()).spawn().expect("the program runs"));
+        let stdout = running.0.stdout.take().expect("a pipe");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let line = lines.find(|it| it.contains("\"event\":\"ready\"")).expect("it listens");
+        (running, line)
+    }
+}
+
+/// What is behind this key of a line of the log.
+fn part<'a>(line: &'a str, key: &str) -> &'a str {
+    let found = line.split_once(&format!("\"{key}\":\"")).and_then(|(_, it)| it.split_once('"'));
+    found.unwrap_or_else(|| panic!("{key} is missing in {line}")).0
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -93,12 +110,8 @@ fn health_asks_the_instance_of_the_configuration() {
     let directory = Directory::new("health");
     std::fs::write(directory.0.join("relay.toml"), "[server]\nhost = '127.0.0.1'\nport = 0\n")
         .expect("a file");
-    let mut command = relay(&directory.0, &["--shards=1"], &[]);
-    let mut running = Running(command.stdout(Stdio::piped()).spawn().expect("the program runs"));
-    let stdout = running.0.stdout.take().expect("a pipe");
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    let line = lines.find(|it| it.contains("\"event\":\"ready\"")).expect("it listens");
-    let address = line.split('"').find(|it| it.starts_with("127.0.0.1:")).expect("an address");
+    let (running, line) = Running::start(relay(&directory.0, &["--shards=1"], &[]));
+    let address = part(&line, "address");
     let port = address.rsplit_once(':').map_or("", |(_, port)| port);
 
     let ask = |words: &[&str]| {
@@ -123,4 +136,37 @@ fn health_asks_the_instance_of_the_configuration() {
     drop(running);
     let (code, _) = ask(&["health", "--port", port]);
     assert_eq!(code, Some(1));
+}
+
+/// Whoever asks after its health has the same file as the instance.
+#[test]
+fn health_asks_where_the_file_says_that_the_routes_are() {
+    let directory = Directory::new("health-file");
+    let words = ["--shards=1", "--host=127.0.0.1", "--port=0", "--admin-address=127.0.0.1:0"];
+    let (running, line) = Running::start(relay(&directory.0, &words, &[]));
+    let (address, admin) = (part(&line, "address"), part(&line, "adminAddress"));
+    let (_, port) = address.rsplit_once(':').expect("a port");
+    let public = format!("[server]\nhost = '127.0.0.1'\nport = {port}\n");
+    let file = |name: &str, text: &str| std::fs::write(directory.0.join(name), text);
+    file("whole.toml", &format!("{public}[admin]\naddress = '{admin}'\n")).expect("a file");
+    file("public.toml", &public).expect("a file");
+    let ask = |config: &str, environment: &[(&str, &str)]| {
+        let words = ["health", "--config", config];
+        let output = relay(&directory.0, &words, environment).output().expect("the program runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("text"))
+    };
+    // A loaded machine may take longer than the time-out now and then.
+    let until = |config, environment: &[_], code, part: &str| {
+        let asked: Vec<_> = (0..5).map(|_| ask(config, environment)).collect();
+        let as_said = |it: &&(Option<i32>, String)| it.0 == Some(code) && it.1.contains(part);
+        assert!(asked.iter().find(as_said).is_some(), "{config}: {asked:?}");
+    };
+    until("whole.toml", &[], 0, &format!("http://{admin}/ready: status 200"));
+    until("public.toml", &[("ADMIN_ADDRESS", admin)], 0, "status 200");
+    // The routes are not where this file says, nor is this file where it was named.
+    until("public.toml", &[], 1, &format!("http://{address}/ready: status 404"));
+    until("missing.toml", &[], 1, "missing.toml");
+    drop(running);
+    until("whole.toml", &[], 1, admin);
 }
