@@ -3,6 +3,8 @@
 # else; docs/soak.md holds the last figures and their dates.
 #
 #   scripts/soak.sh churn [websocket|polling|upgrade] [SECONDS]   clients come, talk and leave (3600)
+#   scripts/soak.sh idle [SECONDS]     10,000 WebSockets and 5,000 polling sessions that say nothing (3600)
+#   scripts/soak.sh storm              2,000 clients leave and return at once, by each transport, beside Node
 #   scripts/soak.sh hold [SECONDS]     10,000 connections and a broadcast a second, beside Node (600)
 #   scripts/soak.sh upgrade            500 stock clients that upgrade under 50 messages a second
 #   scripts/soak.sh restart            2,000 stock clients whose gateway is killed, or drains, and is back
@@ -51,6 +53,33 @@ churn() {
     serve 23001 "$bin/relay"
     "$bin/relay-bench" churn --url ws://127.0.0.1:23001 --pid "$pid" --transport "${1:-websocket}" \
         --seconds "${2:-3600}" --clients 300 --rate 300 --source-addresses 4
+}
+
+idle() {
+    local idle=(idle --seconds "${1:-3600}" --source-addresses 2)
+    build
+    serve 23007 "$bin/relay"
+    "$bin/relay-bench" "${idle[@]}" --url ws://127.0.0.1:23007 --pid "$pid" --clients 10000 &
+    local websocket=$!
+    serve 23008 "$bin/relay"
+    "$bin/relay-bench" "${idle[@]}" --url ws://127.0.0.1:23008 --pid "$pid" --clients 5000 \
+        --transport polling
+    wait "$websocket"
+}
+
+storm() {
+    local transport port=23020
+    local storm=("$bin/relay-bench" storm --clients 2000)
+    build
+    npm_in crates/bench/node
+    for transport in websocket polling upgrade; do
+        serve "$port" "$bin/relay"
+        "${storm[@]}" --transport "$transport" --url "ws://127.0.0.1:$port" --pid "$pid"
+        port=$((port + 1))
+        serve "$port" node crates/bench/node/server.mjs
+        "${storm[@]}" --transport "$transport" --url "ws://127.0.0.1:$port" --pid "$pid"
+        port=$((port + 1))
+    done
 }
 
 hold() {
@@ -134,9 +163,9 @@ conformance() {
 }
 
 case ${1:-} in
-churn | hold | upgrade | restart | stall | migration | outages | across | conformance) "$@" ;;
+churn | idle | storm | hold | upgrade | restart | stall | migration | outages | across | conformance) "$@" ;;
 *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0"
+    sed -n '2,15s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -49,6 +49,8 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
             mib(after.saturating_sub(before)) * 1024.0 / figure(clients),
         );
     }
+    report.metric_if("rss_peak_mib", measured.rss_peak.map(mib));
+    report.metric_if("rss_after_mib", measured.rss_after.map(mib));
     if let Some(cpu) = measured.cpu {
         report.metric("server_cpu_ms_per_second", seconds(cpu) * 1e3 / window);
         report.metric(
