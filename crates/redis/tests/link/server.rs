@@ -54,7 +54,7 @@ impl Redis {
     }
 
     /// Starts it, and waits until it answers. False if somebody else took the port meanwhile.
-    fn try_run(&mut self) -> bool {
+    pub(crate) fn try_run(&mut self) -> bool {
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
             .arg(self.port.to_string())

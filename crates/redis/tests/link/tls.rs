@@ -18,30 +18,32 @@ fn certified() -> (String, Redis) {
     let server_key = KeyPair::generate().expect("a key");
     let server = CertificateParams::new(vec!["localhost".to_owned()]).expect("a server");
     let certificate = server.signed_by(&server_key, &issuer).expect("a certificate");
-    let mut redis = Redis::absent(&[]);
-    let file = |name: &str, contents: &str| {
-        let path = redis.folder.join(name);
-        fs::write(&path, contents).expect("a file");
-        path.to_string_lossy().into_owned()
-    };
-    let (certificate, key) =
-        (file("cert.pem", &certificate.pem()), file("key.pem", &server_key.serialize_pem()));
-    let port = Redis::absent(&[]).port;
-    redis.options = [
-        "--tls-auth-clients",
-        "no",
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-port",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    redis.options.push(port.to_string());
-    redis.run();
-    redis.tls_port = port;
-    (pem, redis)
+    let (certificate, key) = (certificate.pem(), server_key.serialize_pem());
+    loop {
+        // Another test, or a connection of it, may take a port that was free a moment ago.
+        let mut redis = Redis::absent(&[]);
+        redis.tls_port = Redis::absent(&[]).port;
+        let file = |name: &str, contents: &str| {
+            let path = redis.folder.join(name);
+            fs::write(&path, contents).expect("a file");
+            path.to_string_lossy().into_owned()
+        };
+        redis.options = [
+            "--tls-auth-clients",
+            "no",
+            "--tls-cert-file",
+            &file("cert.pem", &certificate),
+            "--tls-key-file",
+            &file("key.pem", &key),
+            "--tls-port",
+            &redis.tls_port.to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        if redis.try_run() {
+            return (pem, redis);
+        }
+    }
 }
 
 #[tokio::test]
