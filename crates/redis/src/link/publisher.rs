@@ -214,7 +214,7 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
         let response_timeout = self.settings.response_timeout;
         let answers = connection.exchange(&pipeline, awaited.len(), response_timeout).await?;
         under_way.messages = 0;
-        let stats = &self.shared.stats;
+        let (stats, now) = (&self.shared.stats, Instant::now());
         for (awaited, answer) in awaited.into_iter().zip(answers) {
             match (awaited, answer) {
                 (Awaited::Published { .. }, Value::ServerError(_)) => {
@@ -223,7 +223,7 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
                 (Awaited::Published { queued_at, bytes }, _) => {
                     count(&stats.published, 1);
                     count(&stats.published_bytes, bytes as u64);
-                    stats.latency.add(queued_at.elapsed());
+                    stats.latency.add(now.saturating_duration_since(queued_at));
                 }
                 (Awaited::Counted(answer), value) => {
                     if let Some(count) = number_of_subscribers(&value) {

@@ -1,7 +1,7 @@
 //! The connection that listens, and the judgement how it stands with both.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -225,14 +225,16 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
     async fn take_burst(&mut self, session: &mut Session, first: Arrived) {
         let (mut next, mut left) = (Some(first), BURST_MAX);
         while let Some(arrived) = next {
-            self.take(session, arrived).await;
+            let waited = self.take(session, arrived).await;
             left -= 1;
-            next = if left > 0 { session.inbound.next_of_burst().await } else { None };
+            let goes_on = left > 0 && !waited;
+            next = if goes_on { session.inbound.next_of_burst().await } else { None };
         }
         self.listener.rest();
     }
 
-    async fn take(&mut self, session: &mut Session, arrived: Arrived) {
+    /// Takes a message; whether the listener had to be waited for.
+    async fn take(&mut self, session: &mut Session, arrived: Arrived) -> bool {
         if arrived.pattern.is_none() && arrived.channel == self.probe.as_bytes() {
             if let Proof::Awaited { probe, publisher, .. } = session.proof
                 && arrived.payload == probe.to_string().as_bytes()
@@ -240,17 +242,26 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
                 session.proof = Proof::Seen { publisher };
                 self.prove(session);
             }
-            return;
+            return false;
         }
         let stats = &self.shared.stats;
         count(&stats.received, 1);
         count(&stats.received_bytes, arrived.payload.len() as u64);
-        let begun_at = Instant::now();
-        self.listener.hear(arrived).await;
+        let mut waits_since = None;
+        let mut hearing = pin!(self.listener.hear(arrived));
+        poll_fn(|context| {
+            let polled = hearing.as_mut().poll(context);
+            if polled.is_pending() {
+                waits_since.get_or_insert_with(Instant::now);
+            }
+            polled
+        })
+        .await;
         // Redis was not listened to meanwhile: its silence says nothing.
-        if begun_at.elapsed() > self.settings.ping_interval / 2 {
+        if waits_since.is_some_and(|since| since.elapsed() > self.settings.ping_interval / 2) {
             session.pulse.heard_at = Instant::now();
         }
+        waits_since.is_some()
     }
 
     /// Says how it stands; sends a probe when both connections are there and it is not proven yet
