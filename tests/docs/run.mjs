@@ -3,8 +3,8 @@
 //
 //   RELAY_BIN=… PYTHON=… node run.mjs [document …]
 //
-// A block of js, python, html, toml or dotenv is a file, which its first line names; a page is opened
-// as soon as it is there. A block of sh is commands: `cargo run --release` and `relay` are the gateway
+// A block of js, python, html, toml, dotenv or ini is a file, which its first line names; a page is
+// opened as soon as it is there, a service of systemd is started and restarted. A block of sh is commands: `cargo run --release` and `relay` are the gateway
 // under test. A block `text NAME` is the next lines of the last command or page that has NAME in it,
 // `…` stands for anything, and nothing else may be printed. Ports 5000 to 5009 and Redis' 6379 are
 // replaced by free ones, and a Redis is started if a document names its port.
@@ -15,14 +15,22 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { blocks, commands, fileName } from './lib/blocks.mjs';
 import { Command, Page } from './lib/programs.mjs';
+import { activate } from './lib/units.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const DOCUMENTS = ['README.md', 'README.es.md', 'docs/getting-started.md', 'docs/migration.md'];
+const DOCUMENTS = [
+  'README.md',
+  'README.es.md',
+  'docs/getting-started.md',
+  'docs/migration.md',
+  'docs/configuration.md',
+  'docs/operations.md',
+];
 
 /** Commands that were done before, or are not for here. */
 const DONE = [/^npm install /, /^pip install /, /^scripts\/test\.sh$/, /^scripts\/cluster\.sh start$/];
@@ -113,9 +121,12 @@ class Reading {
   }
 
   async save(name, { language, text }) {
+    // What belongs elsewhere on a reader's machine is below the directory here.
     const path = join(this.directory, name);
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, `${await this.withPorts(text)}\n`);
     if (language === 'html') this.programs.push(await Page.open(name, path));
+    if (name.endsWith('.service')) await activate(path, gateway, (line) => this.start(line));
   }
 
   async run(lines) {

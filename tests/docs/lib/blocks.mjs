@@ -6,6 +6,7 @@ const NAMES = {
   python: /^# (\S+)$/,
   toml: /^# (\S+)$/,
   dotenv: /^# (\S+)$/,
+  ini: /^# (\S+)$/,
   html: /^<!-- (\S+) -->$/,
 };
 

@@ -35,12 +35,28 @@ A setting can be given in four places. The first that names it counts:
    directory.
 
 ```toml
+# relay.toml
 [server]
 port = 8080
 
 [limits]
 ping_interval = \"10s\"
 outbox_bytes_max = \"16M\"
+```
+
+```sh
+relay check
+relay print-config --ping-interval 20s | grep -E '^(port|ping_interval|outbox_bytes_max) '
+```
+
+```text relay check
+ok
+```
+
+```text print-config
+port = 8080  # relay.toml, line 3
+ping_interval = \"20s\"  # --ping-interval (command line)
+outbox_bytes_max = \"16M\"  # relay.toml, line 7
 ```
 
 Sizes are bytes, or a number with `K`, `M`, `G` (thousands) or `Ki`, `Mi`, `Gi` (1024s). Times are
