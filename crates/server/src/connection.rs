@@ -26,13 +26,16 @@ use crate::answer::{Answer, AnswerBody};
 use crate::http::{Accepted, Door, OpenSlot, Upgraded, close_politely, names_session};
 use crate::patient::{Covered, Ear, Patient};
 use crate::polling;
-use crate::reactor::{HttpTimer, Socket, timeout};
+use crate::reactor::{HttpTimer, Socket, defer, timeout};
 use crate::upgrade::has_token;
 use crate::visit::Visit;
 
 /// What a poll that was answered is to `hyper`: a request whose answer is there. So there is one
 /// writer of answers.
 const ASKED_BEFORE: &[u8] = b"GET / HTTP/1.1\r\nhost: relay\r\n\r\n";
+
+/// Whoever has more to ask at once, as a pipeline, goes on in the next turn.
+const REQUESTS_PER_TURN: u32 = 16;
 
 /// What is read at once while `hyper` is not there: the head of a browser's request, and a small body.
 const HEAR_BYTES: usize = 2 * 1024;
@@ -220,7 +223,7 @@ impl Client {
         // On the heap: while it is not there, nothing is held for it.
         let mut connection = Box::new(connection);
         let ended = std::future::poll_fn(|cx| {
-            loop {
+            for _ in 0..REQUESTS_PER_TURN {
                 let taken = desk.taken.get();
                 desk.advance(cx);
                 match connection.poll_without_shutdown(cx) {
@@ -232,6 +235,8 @@ impl Client {
                     Poll::Pending => return Poll::Pending,
                 }
             }
+            defer(cx);
+            Poll::Pending
         });
         let is_over = match ended.await {
             Some(ended) => ended.map(|()| true).map_err(io::Error::other)?,

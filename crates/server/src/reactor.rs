@@ -13,7 +13,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use mio::event::{Event, Source};
@@ -49,6 +49,9 @@ struct Reactor {
     timers: RefCell<BTreeMap<(Instant, u64), Waker>>,
     /// Timers set so far.
     timers_set: Cell<u64>,
+    /// Those who have had their part of a turn, and since when.
+    deferred: RefCell<Vec<Waker>>,
+    deferred_at: Cell<Option<Instant>>,
     /// What is read on its way to `hyper`, which has no room that safe code could write to.
     buffer: RefCell<Vec<u8>>,
 }
@@ -164,14 +167,30 @@ pub(crate) fn announce(event: &Event) {
     }
 }
 
-/// When the next timer fires.
-pub(crate) fn next_timer() -> Option<Instant> {
-    REACTOR.with(|reactor| reactor.timers.borrow().keys().next().map(|&(due, _)| due))
+/// Has a task go on when the kernel has been asked again, and everybody else has had a turn.
+pub(crate) fn defer(cx: &Context<'_>) {
+    REACTOR.with(|reactor| {
+        reactor.deferred.borrow_mut().push(cx.waker().clone());
+        if reactor.deferred_at.get().is_none() {
+            reactor.deferred_at.set(Some(Instant::now()));
+        }
+    });
+}
+
+/// When somebody is to be woken next.
+pub(crate) fn next_due() -> Option<Instant> {
+    REACTOR.with(|reactor| {
+        let timer = || reactor.timers.borrow().keys().next().map(|&(due, _)| due);
+        reactor.deferred_at.get().or_else(timer)
+    })
 }
 
 /// Wakes those whose time has come.
-pub(crate) fn fire_timers() {
+pub(crate) fn wake_due() {
     REACTOR.with(|reactor| {
+        if reactor.deferred_at.take().is_some() {
+            reactor.deferred.borrow_mut().drain(..).for_each(Waker::wake);
+        }
         let mut timers = reactor.timers.borrow_mut();
         if timers.is_empty() {
             return;

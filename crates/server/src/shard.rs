@@ -105,6 +105,8 @@ pub(crate) struct Shard<A: Application> {
     listener: Option<TcpListener>,
     /// Somebody knocks.
     knocks: bool,
+    /// When the kernel was asked last.
+    asked: Instant,
     /// Accepting failed: not before then.
     accept_at: Option<Instant>,
     pub(crate) tasks: LocalSet,
@@ -180,6 +182,7 @@ fn try_run<A: Application + 'static>(
         events: Events::with_capacity(EVENTS_MAX),
         listener: Some(listener),
         knocks: false,
+        asked: Instant::now(),
         accept_at: None,
         tasks: LocalSet::new(),
         waker: nudge.clone().into(),
@@ -221,9 +224,8 @@ impl Wake for Nudge {
 impl<A: Application> Shard<A> {
     fn run(&mut self) -> io::Result<()> {
         loop {
-            self.run_tasks();
+            let started = if self.run_tasks() { Instant::now() } else { self.asked };
             self.wanted |= self.shared.mailboxes[self.index].awake();
-            let started = Instant::now();
             let more = self.pass(started);
             let mut ended = Instant::now();
             let micros = u64::try_from((ended - started).as_micros()).unwrap_or(u64::MAX);
@@ -253,7 +255,9 @@ impl<A: Application> Shard<A> {
             if !self.door.is_serving() || Instant::now() >= until {
                 return Ok(());
             }
-            self.poll(Duration::from_millis(DRAIN_STEP_MS))?;
+            let is_due = self.nudge.due.load(Ordering::SeqCst);
+            let step = if is_due { 0 } else { DRAIN_STEP_MS };
+            self.poll(Duration::from_millis(step))?;
         }
     }
 
@@ -272,6 +276,7 @@ impl<A: Application> Shard<A> {
         let busy = more || self.knocks || !self.shared.mailboxes[self.index].may_sleep();
         // In this order: whoever has a task run afterwards finds the shard asleep.
         if busy || self.nudge.due.load(Ordering::SeqCst) {
+            self.planned = self.shared.millis_at(now);
             self.poll(Duration::ZERO)
         } else {
             let patience = self.patience(now);
@@ -290,7 +295,7 @@ impl<A: Application> Shard<A> {
         let due = due.unwrap_or(u64::MAX).min(longest);
         self.planned = now + due;
         let due = Duration::from_millis(due);
-        match [reactor::next_timer(), self.accept_at].into_iter().flatten().min() {
+        match [reactor::next_due(), self.accept_at].into_iter().flatten().min() {
             Some(next) => due.min(next.saturating_duration_since(at)),
             None => due,
         }
@@ -300,10 +305,14 @@ impl<A: Application> Shard<A> {
     fn poll(&mut self, patience: Duration) -> io::Result<()> {
         let mut patience = patience;
         loop {
-            if let Err(error) = self.poll.poll(&mut self.events, Some(patience))
-                && error.kind() != io::ErrorKind::Interrupted
-            {
-                return Err(error);
+            match self.poll.poll(&mut self.events, Some(patience)) {
+                Ok(()) => self.asked = Instant::now(),
+                // Stopped and gone on, perhaps: what the kernel has it did not say.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    patience = Duration::ZERO;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             let hub = &mut *self.hub.borrow_mut();
             let mut seen = 0;
@@ -332,7 +341,7 @@ impl<A: Application> Shard<A> {
             }
             patience = Duration::ZERO;
         }
-        reactor::fire_timers();
+        reactor::wake_due();
         self.accept();
         Ok(())
     }
@@ -403,7 +412,8 @@ impl<A: Application> Shard<A> {
 
     /// One pass, which began at `started`; whether there is more to do at once.
     fn pass(&mut self, started: Instant) -> bool {
-        let now = self.shared.millis_at(started);
+        // What has come since is not known: a deadline may have been kept.
+        let now = self.shared.millis_at(self.asked);
         let hub = self.hub.clone();
         let hub = &mut *hub.borrow_mut();
         hub.begin_turn(self.shared.micros_at(started));
@@ -433,7 +443,10 @@ impl<A: Application> Shard<A> {
                 || !self.shared.inboxes[self.index].is_empty()
                 || !self.calls[self.index].is_empty());
         let waits = self.wanted || !self.to_read.is_empty();
-        !self.rest.is_empty() || hub.is_behind() || (waits && hub.may_read())
+        let more = !self.rest.is_empty() || hub.is_behind() || (waits && hub.may_read());
+        // Whoever waits for credit has others woken.
+        self.carry_out(hub);
+        more
     }
 
     fn take_upgraded(&mut self, hub: &mut Hub<A>, now: u64) {
@@ -453,8 +466,7 @@ impl<A: Application> Shard<A> {
         if self.peers.len() <= key.slot() {
             self.peers.resize_with(key.slot() + 1, || None);
         }
-        self.open += 1;
-        self.peers[key.slot()] = Some(Peer {
+        let peer = Peer {
             key,
             stream: Stream::Plain(stream),
             unread: false,
@@ -462,7 +474,11 @@ impl<A: Application> Shard<A> {
             queued: false,
             held: false,
             _slot: slot,
-        });
+        };
+        // One that has ended in this very pass may still be there.
+        if self.peers[key.slot()].replace(peer).is_none() {
+            self.open += 1;
+        }
         if !leftover.is_empty() {
             hub.receive(now, key, &mut leftover.to_vec());
         }

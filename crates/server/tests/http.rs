@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use relay_server::hub::{Application, ConnectRequest, Context, Decision, Happening, Layer, Limits};
@@ -319,4 +319,42 @@ fn a_connection_that_asks_nothing_ends_without_an_error() {
         assert!(begun.elapsed() < PATIENCE, "a broken head is not counted");
         settle();
     }
+}
+
+/// A client that always has another request ready is one of many.
+#[test]
+fn who_never_stops_asking_does_not_keep_its_shard() {
+    let running = Running::start();
+    let stream = running.connect();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let requests = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000);
+            while !is_over.load(Ordering::SeqCst)
+                && (&stream).write_all(requests.as_bytes()).is_ok()
+            {
+                std::hint::spin_loop();
+            }
+            let _ = stream.shutdown(Shutdown::Both);
+        });
+        scope.spawn(|| {
+            let mut answers = vec![0; 1 << 20];
+            loop {
+                match (&stream).read(&mut answers) {
+                    Ok(read) if read > 0 => {}
+                    _ => return,
+                }
+            }
+        });
+        settle();
+        let others = scope.spawn(|| {
+            for _ in 0..50 {
+                running.session();
+                assert!(running.ask("GET / HTTP/1.1").starts_with("HTTP/1.1 404"));
+            }
+        });
+        let others = others.join();
+        is_over.store(true, Ordering::SeqCst);
+        others.expect("they are answered");
+    });
 }

@@ -3,12 +3,13 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use hyper::rt;
 use mio::net::TcpStream;
+use tokio::task::coop::{has_budget_remaining, poll_proceed};
 
-use super::{REACTOR, Registration, Side, with_registry};
+use super::{REACTOR, Registration, Side, defer, with_registry};
 
 /// A TCP connection of HTTP, on the epoll of the shard whose thread this is.
 pub(crate) struct Socket {
@@ -64,17 +65,27 @@ impl Socket {
     }
 }
 
-/// Tries while the kernel says that it may succeed, and has the task woken when it says so next.
+/// Tries while the kernel says that it may succeed, and has the task woken when it says so next. Who
+/// has been served for long enough in this turn is served on in the next: a client that always has
+/// more to say must not keep its shard.
 fn poll<T>(
     side: &Side,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
     mut attempt: impl FnMut() -> io::Result<T>,
 ) -> Poll<io::Result<T>> {
+    if !has_budget_remaining() {
+        defer(cx);
+        return Poll::Pending;
+    }
+    let turn = ready!(poll_proceed(cx));
     while side.ready.get() {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => side.ready.set(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return Poll::Ready(done),
+            done => {
+                turn.made_progress();
+                return Poll::Ready(done);
+            }
         }
     }
     let task = side.task.take().filter(|task| task.will_wake(cx.waker()));

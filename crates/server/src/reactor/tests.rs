@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
-use super::{Socket, announce, begin, fire_timers, next_timer, sleep, timeout};
+use super::{Socket, announce, begin, next_due, sleep, timeout, wake_due};
 
 /// Long enough for any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,15 +38,15 @@ fn run<T: Send>(future: impl AsyncFnOnce() -> T + Send) -> T {
         loop {
             while flag.0.swap(false, Ordering::SeqCst) {
                 if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    assert_eq!(next_timer(), None, "timers end with those who wait for them");
+                    assert_eq!(next_due(), None, "timers end with those who wait for them");
                     return done;
                 }
             }
             assert!(Instant::now() < until, "nobody woke the task");
-            let due = next_timer().unwrap_or(until).saturating_duration_since(Instant::now());
+            let due = next_due().unwrap_or(until).saturating_duration_since(Instant::now());
             poll.poll(&mut events, Some(due)).expect("it polls");
             events.iter().for_each(announce);
-            fire_timers();
+            wake_due();
         }
     };
     std::thread::scope(|scope| scope.spawn(turn).join().expect("it ends"))
@@ -83,7 +83,7 @@ fn a_time_out_ends_what_takes_too_long_and_nothing_else() {
         assert_eq!(timeout(short, std::future::pending::<()>()).await, None);
         assert_eq!(timeout(PATIENCE, sleep(short)).await, Some(()));
         assert_eq!(timeout(Duration::MAX, async { 2 }).await, Some(2));
-        assert_eq!(next_timer(), None);
+        assert_eq!(next_due(), None);
     });
 }
 
