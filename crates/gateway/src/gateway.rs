@@ -322,6 +322,9 @@ impl Application for Gateway {
             Happening::Fetched { token, sockets, complete } => {
                 self.rules.questions.settle(token, Told::Sockets { sockets, complete });
             }
+            Happening::Counted { token, sockets, complete } => {
+                self.rules.questions.settle(token, Told::Count { sockets, complete });
+            }
             Happening::Overdue { socket, .. } => {
                 let pending = cx.data_mut(socket).and_then(Client::take_pending);
                 if let Some(Pending { reply, .. }) = pending {

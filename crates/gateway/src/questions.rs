@@ -18,6 +18,13 @@ pub enum Told {
         /// Whether every instance said all that it knows in time.
         complete: bool,
     },
+    /// How many sockets there are.
+    Count {
+        /// How many.
+        sockets: u64,
+        /// Whether every instance told of all of its own in time.
+        complete: bool,
+    },
     /// It could not be asked.
     Failed(EmitError),
 }

@@ -26,6 +26,7 @@ pub(crate) enum Outcome {
     Disconnected { token: u64 },
     Broadcast { token: u64, answers: Answers },
     Fetched { token: u64, sockets: Vec<SocketInfo>, complete: bool },
+    Counted { token: u64, sockets: u64, complete: bool },
 }
 
 impl<D> Core<D> {

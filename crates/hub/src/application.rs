@@ -268,6 +268,15 @@ pub enum Happening<'a> {
         /// Whether every instance said all that it knows in time.
         complete: bool,
     },
+    /// What [`Context::count_sockets`] came to.
+    Counted {
+        /// What the application called it.
+        token: u64,
+        /// How many sockets.
+        sockets: u64,
+        /// Whether every instance told of all of its own in time.
+        complete: bool,
+    },
     /// Another instance's application sent an event to this one. Of the applications of this
     /// instance one is told.
     ServerSideEvent {

@@ -135,13 +135,18 @@ pub(crate) enum Work {
         shard: usize,
         request: u64,
     },
+    /// The same, but only how many they are.
+    Count {
+        shard: usize,
+        request: u64,
+    },
 }
 
 impl Work {
     /// Whether who is in a room may be another after it.
     pub(crate) fn changes_rooms(&self) -> bool {
         match self {
-            Self::Send(_) | Self::Find { .. } => false,
+            Self::Send(_) | Self::Find { .. } | Self::Count { .. } => false,
             Self::Change(BulkOp::Join(_) | BulkOp::Leave(_) | BulkOp::Disconnect { .. }) => true,
         }
     }

@@ -41,6 +41,8 @@ pub enum Question {
     /// Which sockets are in an audience, and what is known of them. Each instance answers once,
     /// with [`Response::Sockets`].
     Sockets(Audience),
+    /// How many sockets are in an audience. Each instance answers once, with [`Response::Count`].
+    Count(Audience),
     /// Which rooms there are, the sockets' own included. Each instance answers once, with
     /// [`Response::Rooms`]. This hub asks it of nobody.
     Rooms,
@@ -66,6 +68,14 @@ pub enum Response {
     Ack(AckValue),
     /// Sockets of an instance.
     Sockets(Vec<SocketInfo>),
+    /// So many sockets of an instance are in the audience.
+    Count {
+        /// How many.
+        sockets: u64,
+        /// Whether these are all that there are: an instance may have too much to do, or may not
+        /// tell.
+        complete: bool,
+    },
     /// Rooms of an instance, each once.
     Rooms(Vec<Room>),
     /// What the application of an instance answered, as JSON text; nothing is an answer too.
@@ -144,7 +154,7 @@ impl Remote {
             }
             Self::Question { namespace, asker, question, .. } => {
                 let bytes = match question {
-                    Question::Sockets(audience) => audience.bytes(),
+                    Question::Sockets(audience) | Question::Count(audience) => audience.bytes(),
                     Question::Rooms => 0,
                     Question::ServerSideEvent(args) => args.len(),
                     Question::Broadcast(it) => broadcast(it),
@@ -152,7 +162,10 @@ impl Remote {
                 namespace.len() + asker.0.len() + bytes
             }
             Self::Response { response, .. } => match response {
-                Response::Instances(_) | Response::Receivers(_) | Response::ServerSide(None) => 0,
+                Response::Instances(_)
+                | Response::Receivers(_)
+                | Response::Count { .. }
+                | Response::ServerSide(None) => 0,
                 Response::Ack(value) => value.bytes(),
                 Response::ServerSide(Some(json)) => json.len(),
                 Response::Sockets(sockets) => sockets.iter().map(SocketInfo::bytes).sum(),

@@ -32,6 +32,8 @@ pub(crate) enum Gathered {
     Acks { asked: u32, answered: u32, answers: Vec<AckValue> },
     /// Sockets.
     Sockets { sockets: Vec<SocketInfo>, is_cut: bool },
+    /// How many sockets there are.
+    Count { sockets: u64, is_partial: bool },
     /// Sockets, of whom only the rooms are asked.
     Rooms { sockets: Vec<SocketInfo> },
 }
@@ -43,6 +45,18 @@ impl Gathered {
 
     pub(crate) fn no_sockets() -> Self {
         Self::Sockets { sockets: Vec::new(), is_cut: false }
+    }
+
+    pub(crate) fn no_count() -> Self {
+        Self::Count { sockets: 0, is_partial: false }
+    }
+
+    /// Adds a part of a count.
+    fn count(&mut self, more: u64, is_whole: bool) {
+        if let Self::Count { sockets, is_partial } = self {
+            *sockets = sockets.saturating_add(more);
+            *is_partial |= !is_whole;
+        }
     }
 }
 
@@ -70,7 +84,7 @@ impl Collector {
     fn is_complete(&self) -> bool {
         let is_answered = match &self.gathered {
             Gathered::Acks { asked, answered, .. } => answered >= asked,
-            Gathered::Sockets { .. } | Gathered::Rooms { .. } => true,
+            Gathered::Sockets { .. } | Gathered::Count { .. } | Gathered::Rooms { .. } => true,
         };
         let others = self.others.is_some_and(|others| self.others_heard >= others);
         is_answered && others && self.shards_left == 0
@@ -209,6 +223,15 @@ impl<D> Core<D> {
         self.finish_if_complete(request);
     }
 
+    /// A shard of this instance says how many of its sockets are in the audience.
+    pub(crate) fn shard_counted(&mut self, request: u64, sockets: u32) {
+        if let Some(collector) = self.collectors.get_mut(&request) {
+            collector.gathered.count(u64::from(sockets), true);
+            collector.shards_left = collector.shards_left.saturating_sub(1);
+        }
+        self.finish_if_complete(request);
+    }
+
     /// A part of the answer to a question of this shard came from elsewhere. What does not belong to
     /// the question counts as nothing.
     pub(crate) fn response(&mut self, request: u64, response: Response) {
@@ -240,13 +263,21 @@ impl<D> Core<D> {
                 collector.others_heard += 1;
                 self.sockets_found(request, found, false);
             }
+            (Response::Count { sockets, complete }, gathered @ Gathered::Count { .. }) => {
+                gathered.count(sockets, complete);
+                collector.others_heard += 1;
+            }
             (
                 Response::Receivers(_)
                 | Response::Ack(_)
                 | Response::ServerSide(_)
                 | Response::Sockets(_)
+                | Response::Count { .. }
                 | Response::Rooms(_),
-                Gathered::Acks { .. } | Gathered::Sockets { .. } | Gathered::Rooms { .. },
+                Gathered::Acks { .. }
+                | Gathered::Sockets { .. }
+                | Gathered::Count { .. }
+                | Gathered::Rooms { .. },
             ) => return,
         }
         self.finish_if_complete(request);
@@ -273,6 +304,10 @@ impl<D> Core<D> {
                 complete &= !is_cut;
                 self.outcomes.push_back(Outcome::Fetched { token, sockets, complete });
             }
+            (Whose::Application(token), Gathered::Count { sockets, is_partial }) => {
+                complete &= !is_partial;
+                self.outcomes.push_back(Outcome::Counted { token, sockets, complete });
+            }
             // No application asks for rooms.
             (Whose::Application(_), Gathered::Rooms { .. }) => {}
             (Whose::Asker(asker), Gathered::Acks { asked, .. }) => {
@@ -283,6 +318,9 @@ impl<D> Core<D> {
             }
             (Whose::Asker(asker), Gathered::Sockets { sockets, .. }) => {
                 self.cluster.0.answer(&asker, Response::Sockets(sockets));
+            }
+            (Whose::Asker(asker), Gathered::Count { sockets, .. }) => {
+                self.cluster.0.answer(&asker, Response::Count { sockets, complete });
             }
             (Whose::Asker(asker), Gathered::Rooms { sockets }) => {
                 self.cluster.0.answer(&asker, Response::Rooms(rooms_of(sockets)));

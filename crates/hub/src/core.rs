@@ -225,6 +225,7 @@ impl<D> Core<D> {
             Effect::Found { request, sockets, is_cut } => {
                 self.shard_found(request, sockets, is_cut);
             }
+            Effect::Counted { request, sockets } => self.shard_counted(request, sockets),
         }
     }
 

@@ -191,7 +191,7 @@ impl<D> Core<D> {
                 let name = self.namespaces[namespace].name();
                 Some(self.instance.directory().expect(name, rooms))
             }
-            Work::Change(_) | Work::Send(_) | Work::Find { .. } => None,
+            Work::Change(_) | Work::Send(_) | Work::Find { .. } | Work::Count { .. } => None,
         };
         let entry = Entry { namespace, serial, audience, work, weight, _expected };
         let credit = self.instance.credit(self.shard);
@@ -218,7 +218,9 @@ impl<D> Core<D> {
                 let name = self.namespaces[entry.namespace].name();
                 self.instance.shards_of(name, &entry.audience)
             }
-            Work::Send(_) | Work::Change(_) | Work::Find { .. } => self.instance.all_shards(),
+            Work::Send(_) | Work::Change(_) | Work::Find { .. } | Work::Count { .. } => {
+                self.instance.all_shards()
+            }
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) struct Pending {
     load: Rc<Load>,
     /// Encoded when the first receiver that needs a format is found, once.
     frames: Frames,
+    /// The sockets that got it, or were counted.
     receivers: u32,
     /// The sockets that were looked for, as far as they were visited.
     found: Vec<SocketKey>,
@@ -89,6 +90,9 @@ impl<D> Core<D> {
             if self.namespaces[entry.namespace].serial() != entry.serial {
                 // Nobody of this shard was ever in it, or it is gone and another has its index.
                 self.conclude(Pending::new(node, self.stamp, Urgency::Direct));
+            } else if let Some(receivers) = self.count_at_once(entry) {
+                let pending = Pending::new(node, self.stamp, Urgency::Direct);
+                self.conclude(Pending { receivers, ..pending });
             } else if self.concerns_few(entry) {
                 let pending = Pending::new(node, self.stamp, Urgency::Direct);
                 self.deliver_to_few(pending);
@@ -167,6 +171,17 @@ impl<D> Core<D> {
             }
         }
         !entry.audience.rooms.is_empty()
+    }
+
+    /// How many sockets are in the audience, if that is asked and a room's table says it. What is yet
+    /// to be visited may change rooms before.
+    fn count_at_once(&self, entry: &Entry) -> Option<u32> {
+        let Work::Count { .. } = entry.work else { return None };
+        let audience = &entry.audience;
+        let [room @ (Room::Text(_) | Room::Number(_))] = &audience.rooms[..] else { return None };
+        let is_settled = self.changes_pending == 0 && audience.except.is_empty();
+        let members = || self.namespaces[entry.namespace].members(room).len();
+        is_settled.then(|| u32::try_from(members()).unwrap_or(u32::MAX))
     }
 
     fn deliver_to_few(&mut self, mut pending: Pending) {
@@ -279,6 +294,7 @@ impl<D> Core<D> {
                 let namespace = entry.namespace;
                 pending.found.extend(key.map(|key| SocketKey { namespace, key }));
             }
+            Work::Count { .. } => pending.receivers += 1,
         }
     }
 
@@ -345,6 +361,9 @@ impl<D> Core<D> {
                 }
                 &Work::Find { shard, request } => {
                     self.found.push_back(Found::new(shard, request, found));
+                }
+                &Work::Count { shard, request } => {
+                    self.tell(shard, Effect::Counted { request, sockets: receivers });
                 }
                 Work::Send(_) | Work::Change(_) => {}
             }

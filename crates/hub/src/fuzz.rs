@@ -58,6 +58,7 @@ impl Puppet {
                 _ = cx.disconnect_sockets("/", Audience::rooms(vec![room]), close);
             }
             Some(b'f') => _ = cx.fetch_sockets("/", Audience::rooms(vec![room]), timeout, 3),
+            Some(b'n') => _ = cx.count_sockets("/", Audience::rooms(vec![room]), timeout, 5),
             Some(b's') => _ = cx.server_side_emit_with_ack("/", raw, timeout, 4),
             Some(b'd') => cx.disconnect(socket, false),
             Some(b'c') => cx.disconnect(socket, true),

@@ -53,6 +53,13 @@ pub enum Effect {
         /// There are more than may be told.
         is_cut: bool,
     },
+    /// A shard has counted its sockets of an audience.
+    Counted {
+        /// The collecting shard's number for the question.
+        request: u64,
+        /// How many.
+        sockets: u32,
+    },
 }
 
 /// What the server must do.
@@ -459,6 +466,9 @@ impl<A: Application> Hub<A> {
             Outcome::Broadcast { token, answers } => (None, token, Answer::Broadcast(answers)),
             Outcome::Fetched { token, sockets, complete } => {
                 return self.tell(None, Happening::Fetched { token, sockets, complete });
+            }
+            Outcome::Counted { token, sockets, complete } => {
+                return self.tell(None, Happening::Counted { token, sockets, complete });
             }
         };
         self.tell(connection, Happening::Acknowledged { token, answer });

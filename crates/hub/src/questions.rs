@@ -71,7 +71,32 @@ impl<D> Context<'_, D> {
         let question = Question::Sockets(audience);
         self.core.ask_others(namespace, request, Some(&question), timeout);
         if let (Some(index), Question::Sockets(audience)) = (index, question) {
-            self.core.place_fetch(index, audience, request);
+            let work = Work::Find { shard: self.core.shard, request };
+            self.core.place_search(index, audience, work);
+        }
+        Ok(())
+    }
+
+    /// Asks all instances how many sockets are in an audience, as it is at this place in the order;
+    /// the outcome comes as [`Happening::Counted`] with `token`, within `timeout`. Nothing else is
+    /// told of the sockets, so no bound of a fetch applies.
+    ///
+    /// # Errors
+    /// [`EmitError::TooManyAcks`]: our limit on questions under way.
+    pub fn count_sockets(
+        &mut self,
+        namespace: &str,
+        audience: Audience,
+        timeout: Duration,
+        token: u64,
+    ) -> Result<(), EmitError> {
+        let index = self.core.look_up(namespace);
+        let request = self.core.own_question(token, Gathered::no_count(), index.is_some())?;
+        let question = Question::Count(audience);
+        self.core.ask_others(namespace, request, Some(&question), timeout);
+        if let (Some(index), Question::Count(audience)) = (index, question) {
+            let work = Work::Count { shard: self.core.shard, request };
+            self.core.place_search(index, audience, work);
         }
         Ok(())
     }
@@ -171,6 +196,10 @@ impl<A: Application> Hub<A> {
             }
             Question::Sockets(audience) => {
                 let gathered = Gathered::no_sockets();
+                self.core().remote_fetch(namespace, asker, (audience, gathered), timeout);
+            }
+            Question::Count(audience) => {
+                let gathered = Gathered::no_count();
                 self.core().remote_fetch(namespace, asker, (audience, gathered), timeout);
             }
             Question::Rooms => {
@@ -308,25 +337,31 @@ impl<D> Core<D> {
         (audience, gathered): (Audience, Gathered),
         timeout: Duration,
     ) {
-        let empty = match gathered {
+        let counts = matches!(gathered, Gathered::Count { .. });
+        // Of answers without anything only a count says that it is not the truth.
+        let empty = |complete| match gathered {
             Gathered::Rooms { .. } => Response::Rooms(Vec::new()),
+            Gathered::Count { .. } => Response::Count { sockets: 0, complete },
             Gathered::Sockets { .. } | Gathered::Acks { .. } => Response::Sockets(Vec::new()),
         };
+        let (nobody, refused) = (empty(true), empty(false));
         let Some(index) = self.look_up(namespace) else {
-            return self.cluster.0.answer(asker, empty);
+            return self.cluster.0.answer(asker, nobody);
         };
         let Some(request) = self.collect(Whose::Asker(asker.clone()), gathered, true) else {
             self.stats.remote_questions_refused.add(1);
-            return self.cluster.0.answer(asker, empty);
+            return self.cluster.0.answer(asker, refused);
         };
         self.ask_others(namespace, request, None, timeout);
-        self.place_fetch(index, audience, request);
+        let shard = self.shard;
+        let work =
+            if counts { Work::Count { shard, request } } else { Work::Find { shard, request } };
+        self.place_search(index, audience, work);
     }
 
     /// Every shard looks for the sockets of an audience when it comes to this place in the order.
-    fn place_fetch(&mut self, namespace: usize, audience: Audience, request: u64) {
+    fn place_search(&mut self, namespace: usize, audience: Audience, work: Work) {
         let bytes = audience.bytes();
-        let work = Work::Find { shard: self.shard, request };
         self.place(namespace, audience, work, bytes);
     }
 }

@@ -10,9 +10,9 @@ use relay_socketio::json;
 
 use crate::classic::{
     ATTACHMENTS_MAX, Answer, Change, DecodeLimits, Heard, OwnRequest, PeerRequestBody,
-    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_request,
-    decode_response, write_ack, write_answer, write_broadcast, write_broadcast_with_ack,
-    write_request,
+    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_count,
+    decode_request, decode_response, write_ack, write_answer, write_broadcast,
+    write_broadcast_with_ack, write_request,
 };
 
 /// Inputs beyond this are cut.
@@ -141,6 +141,11 @@ fn be_asked(message: &[u8]) {
         }
         PeerRequestBody::Custom { id } => check(&id, &Answer::Custom),
         PeerRequestBody::Fetch { id, .. } => check(&id, &Answer::Sockets(&[])),
+        PeerRequestBody::Count { asker, id, audience } => {
+            assert_eq!(ShortId::parse(asker.as_bytes()), Some(asker));
+            check(&id, &Answer::Count { sockets: u64::MAX, complete: false });
+            check_count(&audience.unwrap_or_default());
+        }
         PeerRequestBody::Unusable { id, answer, .. } => check(&id, &answer.empty()),
         PeerRequestBody::ServerSideEmit { id, args } => {
             if let Some(id) = id {
@@ -162,6 +167,19 @@ fn be_asked(message: &[u8]) {
         }
         PeerRequestBody::Change { audience, change, .. } => check_change(&audience, &change),
         PeerRequestBody::ChangeNobody => {}
+    }
+}
+
+fn check_count(audience: &Audience) {
+    let mut out = Vec::new();
+    let own_request = OwnRequest::Count { id: ShortId::new([3; 6]), audience };
+    write_request(&mut out, &own(), &own_request).expect("no event");
+    check_object(&out);
+    let again = decode_request(&out, LIMITS).expect("what is written").body;
+    let PeerRequestBody::Count { asker, audience: heard, .. } = again else { panic!("{again:?}") };
+    assert_eq!(asker, own());
+    if spellable(&audience.rooms) && spellable(&audience.except) {
+        assert_eq!(heard.as_ref(), Some(audience));
     }
 }
 
@@ -200,6 +218,8 @@ fn spellable(rooms: &[Room]) -> bool {
 
 fn be_answered(message: &[u8]) {
     let _ = answered_id(message, LIMITS);
+    let counted = decode_count(message, LIMITS);
+    assert!(counted.is_ok_and(|it| it.sockets < 1 << 53) || counted.is_err());
     let Ok(response) = decode_response(message, LIMITS) else { return };
     let check = |text: &str| assert!(json::check(text).is_ok(), "{text}");
     match response.body {

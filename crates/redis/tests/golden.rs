@@ -4,9 +4,9 @@
 use bytes_of::{lines, rooms, text, unhex};
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    Answer, Change, Channels, DEFAULT_PREFIX, DecodeLimits, Garbage, Heard, OwnRequest,
+    Answer, Change, Channels, DEFAULT_PREFIX, DecodeLimits, Garbage, Heard, OwnRequest, PeerCount,
     PeerRequestBody, PeerRequestId, PeerResponseBody, ShortId, SocketFacts, decode_broadcast,
-    decode_request, decode_response, write_ack, write_answer, write_broadcast,
+    decode_count, decode_request, decode_response, write_ack, write_answer, write_broadcast,
     write_broadcast_with_ack, write_request,
 };
 use serde_json::Value;
@@ -284,6 +284,40 @@ fn check_response(what: &str, case: &Value, bytes: &[u8]) {
         ("rooms" | "done", PeerResponseBody::Other) => {}
         (_, body) => panic!("{body:?} of {case}"),
     }
+}
+
+#[test]
+fn a_request_to_count_is_a_fetch_for_a_node_server_and_has_an_answer_of_ours() {
+    let cases = lines(include_str!("golden/counts.jsonl"));
+    for case in &cases {
+        let (mut out, whom) = (Vec::new(), audience(case));
+        let request = OwnRequest::Count { id: id("req001"), audience: &whom };
+        write_request(&mut out, &id("peer01"), &request).expect("a request");
+        assert_eq!(String::from_utf8_lossy(&out), text(case, "request"));
+        let Ok(PeerRequestBody::Count { asker, id: repeated, audience }) =
+            decode_request(&out, LIMITS).map(|it| it.body)
+        else {
+            panic!("{case}")
+        };
+        assert_eq!((asker, audience.as_ref()), (id("peer01"), Some(&whom)));
+        // A Node server answers once, with its sockets; an instance of Relay with their number.
+        assert_eq!(
+            (text(case, "channel"), &case["others"]),
+            ("socket.io-response#/relay#", &0.into())
+        );
+        let sockets = case["sockets"].as_u64().expect("how many");
+        let count = PeerCount { sockets, complete: true };
+        assert_eq!(decode_count(&unhex(text(case, "hex")), LIMITS), Ok(count), "{case}");
+        for complete in [true, false] {
+            let mut out = Vec::new();
+            write_answer(&mut out, &repeated, &Answer::Count { sockets, complete });
+            let expected =
+                format!("{{\"requestId\":\"req001\",\"count\":{sockets},\"complete\":{complete}}}");
+            assert_eq!(String::from_utf8_lossy(&out), expected);
+            assert_eq!(decode_count(&out, LIMITS), Ok(PeerCount { sockets, complete }));
+        }
+    }
+    assert_eq!(cases.len(), 8);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, PeerRequestBody,
-    PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_broadcast_for,
-    decode_request, decode_response, write_broadcast, write_request,
+    AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, PeerCount,
+    PeerRequestBody, PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast,
+    decode_broadcast_for, decode_count, decode_request, decode_response, write_broadcast,
+    write_request,
 };
 use relay_socketio::msgpack::write_value;
 
@@ -278,6 +279,74 @@ fn more_sockets_than_may_be_kept_are_not_taken() {
     assert_eq!(sockets(3), 3);
     let most = sockets(400);
     assert!(most > 3 && most < 20, "{most}");
+}
+
+#[test]
+fn a_count_is_asked_for_by_instances_of_relay_alone() {
+    let fetch = |more: &str| match asked(&format!(
+        r#"{{"requestId":"r","type":5,"opts":{{"rooms":[]}}{more}}}"#
+    )) {
+        Some(PeerRequestBody::Fetch { .. }) => None,
+        Some(PeerRequestBody::Count { asker, audience: Some(_), .. }) => Some(asker),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fetch(r#","uid":"AAAAAA","relay":"count""#), Some(own()));
+    assert_eq!(fetch(r#","relay":"coun\u0074","uid":"AAAAAA""#), Some(own()));
+    // The channel of the answer is made of the id: no id of another shape is.
+    for more in [
+        r#","relay":"count""#,
+        r#","uid":"AAAAA#","relay":"count""#,
+        r#","uid":"AAAAAAA","relay":"count""#,
+        r#","uid":7,"relay":"count""#,
+        r#","uid":"AAAAAA","relay":["count"]"#,
+        r#","uid":"AAAAAA","relay":"counts""#,
+        r#","uid":"AAAAAA","relay":null"#,
+        r#","uid":"AAAAAA""#,
+    ] {
+        assert_eq!(fetch(more), None, "{more}");
+    }
+    let body = asked(r#"{"uid":"AAAAAA","requestId":"r","type":5,"opts":7,"relay":"count"}"#);
+    let Some(PeerRequestBody::Unusable { answer, .. }) = body else { panic!("{body:?}") };
+    assert_eq!(answer, AnswerKind::Count(own()));
+}
+
+#[test]
+fn counts_of_other_shapes_are_garbage_and_no_list_is_too_long_to_be_counted() {
+    for (json, expected) in [
+        (r#""count":3,"complete":true"#, Ok((3, true))),
+        (r#""count":3"#, Ok((3, false))),
+        (r#""count":3,"complete":"true","sockets":[{}]"#, Ok((3, false))),
+        (r#""count":9007199254740991,"complete":true"#, Ok((9_007_199_254_740_991, true))),
+        (r#""count":9007199254740992"#, Err("count")),
+        (r#""count":-1"#, Err("count")),
+        (r#""count":1.5"#, Err("count")),
+        (r#""count":"3""#, Err("count")),
+        (r#""count":null,"sockets":[]"#, Err("count")),
+        (r#""count":1e400"#, Err("count")),
+        (r#""sockets":[]"#, Ok((0, true))),
+        (r#""sockets":["a",{"id":"b"},{}]"#, Ok((3, true))),
+        (r#""sockets":["a",null]"#, Err("sockets")),
+        (r#""sockets":[[]]"#, Err("sockets")),
+        (r#""sockets":{}"#, Err("sockets")),
+        (r#""rooms":[]"#, Err("sockets")),
+    ] {
+        let json = format!(r#"{{"requestId":"r",{json}}}"#);
+        let expected = expected
+            .map(|(sockets, complete)| PeerCount { sockets, complete })
+            .map_err(Garbage::Shape);
+        assert_eq!(decode_count(json.as_bytes(), LIMITS), expected, "{json}");
+        assert_eq!(decode_count(&msgpack(&json, &[]), LIMITS), expected, "{json}");
+    }
+    for bytes in [&b"\xc0"[..], b"[]", b"{", b"", br#"{"count":1,"complete":true"#] {
+        assert!(decode_count(bytes, LIMITS).is_err(), "{bytes:?}");
+    }
+    let large = format!(r#"{{"requestId":"q","count":1{}}}"#, " ".repeat(2_000));
+    assert_eq!(decode_count(large.as_bytes(), LIMITS), Err(Garbage::TooLarge));
+    // Far more than may be kept of a fetch.
+    let list = vec![r#""s""#; 400].join(",");
+    let json = format!(r#"{{"requestId":"q","sockets":[{list}]}}"#);
+    let counted = decode_count(json.as_bytes(), LIMITS).map(|it| it.sockets);
+    assert_eq!(counted, Ok(400));
 }
 
 #[test]

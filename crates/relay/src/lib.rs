@@ -45,8 +45,8 @@ mod routes;
 pub mod settings;
 
 pub use embed::{
-    Answers, Builder, CommandError, Fetched, FetchedSocket, Relay, Sockets, StartError, Stats,
-    Target,
+    Answers, Builder, CommandError, Counted, Fetched, FetchedSocket, Relay, Sockets, StartError,
+    Stats, Target,
 };
 pub use http;
 pub use log::{Log, LogFormat, LogLevel};

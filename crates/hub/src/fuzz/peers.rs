@@ -85,6 +85,7 @@ pub(super) fn remote(kind: u8, name: &[u8], answers: &Answers) -> Remote {
         4 => bulk(BulkOp::Leave(vec![room])),
         5 => bulk(BulkOp::Disconnect { close: kind & 16 != 0 }),
         6 => publication(Publication::ServerSideEvent(args)),
+        7 if kind & 16 == 0 => question(Question::Count(audience)),
         7 => question(Question::Sockets(audience)),
         8 => question(Question::Rooms),
         9 => question(Question::ServerSideEvent(args)),
@@ -92,6 +93,9 @@ pub(super) fn remote(kind: u8, name: &[u8], answers: &Answers) -> Remote {
         12 => response(Response::Instances(u32::from(kind >> 4 & 3))),
         13 => response(Response::Receivers(u32::from(kind >> 4 & 3))),
         14 => response(Response::Ack(AckValue::null())),
+        _ if kind & 16 == 0 => {
+            response(Response::Count { sockets: u64::MAX, complete: kind & 32 == 0 })
+        }
         _ => response(Response::Sockets(Vec::new())),
     }
 }

@@ -1,6 +1,7 @@
 //! Several instances of several shards: what crosses between them, once, in the order of its sender,
 //! and what they answer each other.
 
+mod counts;
 mod questions;
 
 use std::collections::HashMap;

@@ -38,7 +38,7 @@ fn act(world: &mut World, step: usize, id: usize) {
     let room = world.random.up_to(3);
     let fill = "x".repeat(world.random.up_to(900));
     let other = world.random.pick(&["*", "0", "1", "2"]);
-    let choice = world.random.up_to(35);
+    let choice = world.random.up_to(36);
     let is_rare = world.random.one_in(8);
     let ack = if world.random.one_in(4) { step.to_string() } else { String::new() };
     let client = &mut world.clients[id];
@@ -75,6 +75,7 @@ fn act(world: &mut World, step: usize, id: usize) {
         32 => say(format!("\"join-all\",\"{other}\",\"{room}\"")),
         33 => say(format!("\"leave-all\",\"{other}\",\"{room}\"")),
         35 => say(format!("\"fetch\",{},\"{room}\"", step % 700)),
+        36 => say(format!("\"count\",{},\"{room}\",\"{other}\"", step % 700)),
         34 if is_rare && other != "*" => {
             let close = if step.is_multiple_of(2) { "close" } else { "stay" };
             say(format!("\"disconnect-all\",\"{other}\",\"{close}\""));

@@ -34,6 +34,13 @@ pub enum Answer<'a> {
     Rooms(&'a [Room]),
     /// Sockets.
     Sockets(&'a [SocketFacts<'a>]),
+    /// How many sockets there are. Only instances of Relay ask for it.
+    Count {
+        /// How many.
+        sockets: u64,
+        /// Whether these are all.
+        complete: bool,
+    },
     /// It was done.
     Done,
     /// What the application answered to a server-side emit, as JSON; nothing is an answer too.
@@ -51,6 +58,8 @@ impl AnswerKind {
         match self {
             Self::Ids => Answer::Ids(&[]),
             Self::Sockets => Answer::Sockets(&[]),
+            // It does not pretend to know.
+            Self::Count(_) => Answer::Count { sockets: 0, complete: false },
             Self::ServerSide => Answer::ServerSide(None),
             Self::ClientCount => Answer::ClientCount(0),
         }
@@ -63,7 +72,12 @@ pub fn write_answer(out: &mut Vec<u8>, id: &PeerRequestId, answer: &Answer<'_>) 
     match answer {
         Answer::ServerSide(_) => out.extend_from_slice(b"\"type\":6,"),
         Answer::ClientCount(_) => out.extend_from_slice(b"\"type\":8,"),
-        Answer::Ids(_) | Answer::Rooms(_) | Answer::Sockets(_) | Answer::Done | Answer::Custom => {}
+        Answer::Ids(_)
+        | Answer::Rooms(_)
+        | Answer::Sockets(_)
+        | Answer::Count { .. }
+        | Answer::Done
+        | Answer::Custom => {}
     }
     out.extend_from_slice(match id.spelling {
         Spelling::Current => b"\"requestId\":",
@@ -85,6 +99,10 @@ pub fn write_answer(out: &mut Vec<u8>, id: &PeerRequestId, answer: &Answer<'_>) 
         Answer::Sockets(sockets) => {
             out.extend_from_slice(b",\"sockets\":");
             write_list(out, sockets, write_socket);
+        }
+        Answer::Count { sockets, complete } => {
+            let count = format!(",\"count\":{sockets},\"complete\":{complete}");
+            out.extend_from_slice(count.as_bytes());
         }
         Answer::Done | Answer::ServerSide(None) => {}
         Answer::ServerSide(Some(data)) => {

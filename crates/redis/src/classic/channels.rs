@@ -23,21 +23,35 @@ pub struct Channels {
     pub responses: Box<str>,
     /// Answers to this instance alone.
     pub own_responses: Box<str>,
+    /// In front of `<uid>#`, what instances of Relay count for the instance of that id. No server for
+    /// Node listens to it.
+    pub counts: Box<str>,
+    /// The same for this instance.
+    pub own_counts: Box<str>,
 }
 
 impl Channels {
     /// The channels of `namespace`, where this instance is `uid`.
     #[must_use]
     pub fn new(prefix: &str, namespace: &str, uid: &ShortId) -> Self {
-        let uid = uid.as_str();
         let broadcasts = format!("{prefix}#{namespace}#");
+        let responses = format!("{prefix}-response#{namespace}#");
+        let counts = format!("{prefix}-relay-count#{namespace}#");
         Self {
             pattern: format!("{}*", glob_escaped(&broadcasts)).into(),
             broadcasts: broadcasts.into(),
             requests: format!("{prefix}-request#{namespace}#").into(),
-            responses: format!("{prefix}-response#{namespace}#").into(),
-            own_responses: format!("{prefix}-response#{namespace}#{uid}#").into(),
+            own_responses: own(&responses, uid).into(),
+            responses: responses.into(),
+            own_counts: own(&counts, uid).into(),
+            counts: counts.into(),
         }
+    }
+
+    /// Where counts for the instance that is `asker` are published.
+    #[must_use]
+    pub fn counts_for(&self, asker: &ShortId) -> String {
+        own(&self.counts, asker)
     }
 
     /// Where a broadcast to `audience` is published: a room's own channel if there is just one.
@@ -50,6 +64,11 @@ impl Channels {
         }
         channel
     }
+}
+
+/// The channel of one instance.
+fn own(channel: &str, uid: &ShortId) -> String {
+    format!("{channel}{}#", uid.as_str())
 }
 
 /// `text` as a pattern that matches nothing else: Redis takes `*?[]\` and, behind a bracket, `^`
@@ -83,6 +102,15 @@ mod tests {
         assert_eq!(&*it.requests, "socket.io-request#/chat#");
         assert_eq!(&*it.responses, "socket.io-response#/chat#");
         assert_eq!(&*it.own_responses, "socket.io-response#/chat#AAAAAA#");
+    }
+
+    #[test]
+    fn counts_have_channels_of_their_own() {
+        let it = channels("/chat");
+        assert_eq!(&*it.own_counts, "socket.io-relay-count#/chat#AAAAAA#");
+        assert_eq!(it.counts_for(&ShortId::new([1; 6])), "socket.io-relay-count#/chat#BBBBBB#");
+        // No pattern for broadcasts catches them.
+        assert!(!it.own_counts.starts_with(&*it.broadcasts));
     }
 
     #[test]

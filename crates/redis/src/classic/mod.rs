@@ -17,6 +17,13 @@
 //! Anything. What is no message is [`Garbage`]: counted by whoever receives, never fatal. A
 //! request that is understood as far as its id but cannot be carried out is still a request,
 //! [`PeerRequestBody::Unusable`]: its sender waits for one answer of every instance.
+//!
+//! # What is our own
+//! One request. To count sockets is to fetch them, with a member `"relay":"count"` that no server for
+//! Node looks at: it tells of its sockets, as it would to any fetch. An instance of Relay tells how
+//! many it has instead, `{"requestId", "count", "complete"}`, on a channel that belongs to the asker
+//! and that no server for Node listens to. So there is one request with one answer of everybody
+//! whom Redis counts on the channel of requests, whoever they are.
 
 mod answer;
 mod broadcast;
@@ -44,4 +51,7 @@ pub use request::{
     AnswerKind, Change, OwnRequest, PeerRequest, PeerRequestBody, decode_request,
     write_broadcast_with_ack, write_request,
 };
-pub use response::{PeerResponse, PeerResponseBody, RemoteSocket, answered_id, decode_response};
+pub use response::{
+    PeerCount, PeerResponse, PeerResponseBody, RemoteSocket, answered_id, decode_count,
+    decode_response,
+};

@@ -73,6 +73,16 @@ pub enum PeerRequestBody {
         /// Which sockets.
         audience: Option<Audience>,
     },
+    /// How many sockets there are in an audience; `None` is nobody. A [`Self::Fetch`] for whoever does
+    /// not know it: servers for Node, and older versions of Relay.
+    Count {
+        /// Who asks, and is answered on a channel of its own.
+        asker: ShortId,
+        /// To be repeated.
+        id: PeerRequestId,
+        /// Which sockets.
+        audience: Option<Audience>,
+    },
     /// An event for the applications of all instances.
     ServerSideEmit {
         /// Its sender waits for one answer of each instance.
@@ -123,6 +133,8 @@ pub enum AnswerKind {
     Ids,
     /// A list of sockets.
     Sockets,
+    /// How many sockets there are, for the instance of this id alone.
+    Count(ShortId),
     /// The value of a server-side emit.
     ServerSide,
     /// How many clients got a broadcast.
@@ -172,6 +184,13 @@ pub enum OwnRequest<'a> {
     },
     /// What the other instances know of the sockets of an audience.
     Fetch {
+        /// Every instance repeats it.
+        id: ShortId,
+        /// Which sockets.
+        audience: &'a Audience,
+    },
+    /// How many sockets of an audience the other instances have.
+    Count {
         /// Every instance repeats it.
         id: ShortId,
         /// Which sockets.
@@ -227,9 +246,12 @@ pub fn write_request(
             write_audience(out, audience);
             out.extend_from_slice(if close { b",\"close\":true" } else { b",\"close\":false" });
         }
-        OwnRequest::Fetch { id, audience } => {
+        OwnRequest::Fetch { id, audience } | OwnRequest::Count { id, audience } => {
             write_head(out, Some(id), RequestType::Fetch);
             write_audience(out, audience);
+            if matches!(request, OwnRequest::Count { .. }) {
+                out.extend_from_slice(b",\"relay\":\"count\"");
+            }
         }
         OwnRequest::ServerSideEmit { id, args_json } => {
             write_head(out, id, RequestType::ServerSideEmit);

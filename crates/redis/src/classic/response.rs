@@ -46,6 +46,15 @@ pub struct RemoteSocket {
     pub data_json: String,
 }
 
+/// How many sockets of an audience an instance has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PeerCount {
+    /// How many.
+    pub sockets: u64,
+    /// Whether these are all that it has.
+    pub complete: bool,
+}
+
 impl RemoteSocket {
     /// What it costs to keep at the least.
     fn bytes(&self) -> usize {
@@ -110,6 +119,43 @@ pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRespons
         },
     };
     Ok(PeerResponse { request_id, body })
+}
+
+/// Decodes an answer to a request to count: the count, or the sockets that an instance tells of that
+/// knows no such request. These are counted, however many they are; nothing is made of them.
+///
+/// # Errors
+/// What makes the message no such answer.
+pub fn decode_count(bytes: &[u8], limits: DecodeLimits) -> Result<PeerCount, Garbage> {
+    let document = Document::read(bytes, limits)?;
+    let [count, complete, sockets] = document.members(["count", "complete", "sockets"]);
+    if count.is_some() {
+        let sockets = whole_number(count).ok_or(Garbage::Shape("count"))?;
+        return Ok(PeerCount { sockets, complete: complete == Some("true") });
+    }
+    let list = sockets.filter(|it| json::kind(it) == Kind::Array);
+    let mut sockets = 0;
+    for socket in json::elements(list.ok_or(Garbage::Shape("sockets"))?) {
+        match json::kind(socket) {
+            Kind::Object | Kind::String => sockets += 1,
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Array => {
+                return Err(Garbage::Shape("sockets"));
+            }
+        }
+    }
+    Ok(PeerCount { sockets, complete: true })
+}
+
+/// A number that JavaScript counts by: an integer of at most 2^53 - 1.
+fn whole_number(raw: Option<&str>) -> Option<u64> {
+    const MAX: f64 = 9_007_199_254_740_991.0;
+    let number = number(raw).filter(|it| (0.0..=MAX).contains(it) && it.fract() == 0.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an integer between 0 and 2^53 - 1"
+    )]
+    number.map(|it| it as u64)
 }
 
 fn client_count(raw: Option<&str>) -> Result<u32, Garbage> {

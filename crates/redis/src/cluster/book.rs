@@ -14,9 +14,18 @@ pub(super) struct Waiting {
     pub(super) request: u64,
 }
 
+/// What is made of the answers to a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wanted {
+    /// What they tell.
+    Contents,
+    /// A number: of the sockets that they tell of, where they do not give one.
+    Count,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: HashMap<ShortId, (Waiting, Instant)>,
+    waiting: HashMap<ShortId, (Waiting, Wanted, Instant)>,
     ids: HashMap<Waiting, ShortId>,
     /// By the time when they are over.
     due: BTreeSet<(Instant, ShortId)>,
@@ -24,7 +33,7 @@ struct Inner {
 
 impl Inner {
     fn remove(&mut self, id: ShortId) {
-        let Some((waiting, due)) = self.waiting.remove(&id) else { return };
+        let Some((waiting, _, due)) = self.waiting.remove(&id) else { return };
         self.ids.remove(&waiting);
         self.due.remove(&(due, id));
     }
@@ -50,7 +59,7 @@ impl Book {
     pub(super) fn enter(
         &self,
         id: ShortId,
-        waiting: Waiting,
+        (waiting, wanted): (Waiting, Wanted),
         now: Instant,
         timeout: Duration,
     ) -> bool {
@@ -68,7 +77,7 @@ impl Book {
         }
         // A time that no clock reaches is as long as a program runs.
         let due = now.checked_add(timeout).unwrap_or_else(|| now + LONGEST);
-        inner.waiting.insert(id, (waiting, due));
+        inner.waiting.insert(id, (waiting, wanted, due));
         inner.ids.insert(waiting, id);
         inner.due.insert((due, id));
         true
@@ -82,12 +91,12 @@ impl Book {
         }
     }
 
-    /// Who waits for an answer with this id.
-    pub(super) fn find(&self, id: &[u8], now: Instant) -> Option<Waiting> {
+    /// Who waits for an answer with this id, and for what.
+    pub(super) fn find(&self, id: &[u8], now: Instant) -> Option<(Waiting, Wanted)> {
         let id = ShortId::parse(id)?;
         let inner = self.lock();
-        let (waiting, due) = inner.waiting.get(&id)?;
-        (*due > now).then_some(*waiting)
+        let (waiting, wanted, due) = inner.waiting.get(&id)?;
+        (*due > now).then_some((*waiting, *wanted))
     }
 }
 
@@ -106,16 +115,22 @@ mod tests {
         Waiting { shard: usize::from(byte), request: 7 }
     }
 
+    /// Every other one counts.
+    fn awaited(byte: u8) -> (Waiting, Wanted) {
+        let wanted = if byte.is_multiple_of(2) { Wanted::Count } else { Wanted::Contents };
+        (waiting(byte), wanted)
+    }
+
     #[test]
     fn questions_are_known_until_their_time_is_over_and_bounded() {
         let (book, begun) = (Book::new(3), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
         let enter = |byte: u8, now, seconds| {
-            book.enter(id(byte), waiting(byte), at(now), Duration::from_secs(seconds))
+            book.enter(id(byte), awaited(byte), at(now), Duration::from_secs(seconds))
         };
         assert!(enter(1, 0, 10) && enter(2, 0, 2) && enter(3, 1, 10));
         assert!(!enter(4, 1, 10), "too many");
-        assert_eq!(book.find(id(2).as_bytes(), at(1)), Some(waiting(2)));
+        assert_eq!(book.find(id(2).as_bytes(), at(1)), Some(awaited(2)));
         assert_eq!(book.find(id(2).as_bytes(), at(2)), None);
         assert!(enter(4, 2, 10), "one is over");
         assert!(!enter(5, 2, 10) && enter(5, 20, u64::MAX));
@@ -127,12 +142,13 @@ mod tests {
     #[test]
     fn a_question_that_has_ended_leaves_its_place() {
         let (book, now) = (Book::new(2), Instant::now());
-        let enter = |byte: u8| book.enter(id(byte), waiting(byte), now, Duration::from_secs(3_600));
+        let hour = Duration::from_secs(3_600);
+        let enter = |byte: u8| book.enter(id(byte), awaited(byte), now, hour);
         for byte in 1..60 {
             assert!(enter(0) && enter(byte) && !enter(61));
             book.strike(waiting(0));
             assert_eq!(book.find(id(0).as_bytes(), now), None);
-            assert_eq!(book.find(id(byte).as_bytes(), now), Some(waiting(byte)));
+            assert_eq!(book.find(id(byte).as_bytes(), now), Some(awaited(byte)));
             book.strike(waiting(byte));
             book.strike(waiting(byte));
         }

@@ -15,15 +15,16 @@ use relay_hub::{
 };
 
 use super::asker::{Form, Return};
+use super::book::Wanted;
 use super::outbound::Outbound;
 use super::permissions::Permission;
 use super::registry::{Presence, Subject};
 use super::stats::count;
 use super::{Shards, Shared};
 use crate::classic::{
-    Answer, AnswerKind, Change, Heard, PeerBroadcast, PeerRequest, PeerRequestBody, PeerRequestId,
-    PeerResponseBody, RemoteSocket, answered_id, decode_broadcast_for, decode_request,
-    decode_response, write_answer,
+    Answer, AnswerKind, Change, Heard, PeerBroadcast, PeerCount, PeerRequest, PeerRequestBody,
+    PeerRequestId, PeerResponseBody, RemoteSocket, answered_id, decode_broadcast_for, decode_count,
+    decode_request, decode_response, write_answer,
 };
 use crate::link::{Arrived, Listener};
 
@@ -156,6 +157,15 @@ impl<S: Shards> Inbound<S> {
             PeerRequestBody::Fetch { id, audience: Some(audience) } => {
                 (id, Form::Plain, Question::Sockets(audience), usual)
             }
+            PeerRequestBody::Count { asker, id, audience } => {
+                let somebody = audience.filter(|it| self.shards.have(&presence.namespace, it));
+                let Some(audience) = somebody else {
+                    let nobody = Answer::Count { sockets: 0, complete: true };
+                    let channel = presence.channels.counts_for(&asker).into();
+                    return self.publish_answer(channel, &id, &nobody);
+                };
+                (id, Form::Count(asker), Question::Count(audience), usual)
+            }
             PeerRequestBody::AllRooms { id } => (id, Form::Plain, Question::Rooms, usual),
             PeerRequestBody::RoomsOf { id, socket } => {
                 (id, Form::RoomsOf, Question::Sockets(one(&socket)), usual)
@@ -213,6 +223,13 @@ impl<S: Shards> Inbound<S> {
 
     /// Answers, if its sender waits, as somebody who has nothing to say.
     fn answer_empty(&self, presence: &Presence, body: PeerRequestBody) {
+        let channel = match &body {
+            PeerRequestBody::Count { asker, .. }
+            | PeerRequestBody::Unusable { answer: AnswerKind::Count(asker), .. } => {
+                presence.channels.counts_for(asker).into()
+            }
+            _ => presence.channels.responses.clone(),
+        };
         let (id, answer) = match body {
             PeerRequestBody::Sockets { id, .. } => (id, AnswerKind::Ids.empty()),
             PeerRequestBody::Fetch { id, .. } => (id, AnswerKind::Sockets.empty()),
@@ -220,6 +237,7 @@ impl<S: Shards> Inbound<S> {
             PeerRequestBody::ServerSideEmit { id: Some(id), .. } => {
                 (id, AnswerKind::ServerSide.empty())
             }
+            PeerRequestBody::Count { asker, id, .. } => (id, AnswerKind::Count(asker).empty()),
             PeerRequestBody::Unusable { id, answer, why } => {
                 self.shared.stats.garbage(why);
                 (id, answer.empty())
@@ -231,9 +249,12 @@ impl<S: Shards> Inbound<S> {
             | PeerRequestBody::Change { .. }
             | PeerRequestBody::ChangeNobody => return,
         };
+        self.publish_answer(channel, &id, &answer);
+    }
+
+    fn publish_answer(&self, channel: Box<str>, id: &PeerRequestId, answer: &Answer<'_>) {
         let mut payload = Vec::new();
-        write_answer(&mut payload, &id, &answer);
-        let channel = presence.channels.responses.clone();
+        write_answer(&mut payload, id, answer);
         // Dropped: it is counted there.
         let _ = self.shared.link.publish(Outbound::Written { channel, payload });
     }
@@ -246,24 +267,36 @@ impl<S: Shards> Inbound<S> {
         };
         // Most answers are for others.
         let waiting = self.shared.book.find(&id, Instant::now());
-        let Some(waiting) = waiting else { return count(&self.shared.stats.nobody) };
-        let response = match decode_response(payload, limits) {
+        let Some((waiting, wanted)) = waiting else { return count(&self.shared.stats.nobody) };
+        let response = match wanted {
+            Wanted::Contents => decode_response(payload, limits).map(|it| contents(it.body)),
+            Wanted::Count => decode_count(payload, limits).map(|it| {
+                let PeerCount { sockets, complete } = it;
+                Some(Response::Count { sockets, complete })
+            }),
+        };
+        let response = match response {
             Ok(response) => response,
             Err(garbage) => return self.shared.stats.garbage(garbage),
         };
         count(&self.shared.stats.responses);
-        let response = match response.body {
-            PeerResponseBody::Sockets(sockets) => {
-                Response::Sockets(sockets.into_iter().map(info).collect())
-            }
-            PeerResponseBody::ServerSide(data) => Response::ServerSide(data.map(Bytes::from)),
-            PeerResponseBody::ClientCount(clients) => Response::Receivers(clients),
-            PeerResponseBody::Ack(value) => Response::Ack(value.unwrap_or_else(AckValue::null)),
-            PeerResponseBody::Other => return,
-        };
+        let Some(response) = response else { return };
         let remote = Remote::Response { request: waiting.request, response };
         self.put(waiting.shard, remote).await;
     }
+}
+
+/// What an answer says, if it has contents that may be asked for.
+fn contents(body: PeerResponseBody) -> Option<Response> {
+    Some(match body {
+        PeerResponseBody::Sockets(sockets) => {
+            Response::Sockets(sockets.into_iter().map(info).collect())
+        }
+        PeerResponseBody::ServerSide(data) => Response::ServerSide(data.map(Bytes::from)),
+        PeerResponseBody::ClientCount(clients) => Response::Receivers(clients),
+        PeerResponseBody::Ack(value) => Response::Ack(value.unwrap_or_else(AckValue::null)),
+        PeerResponseBody::Other => return None,
+    })
 }
 
 /// The audience that is one socket.
@@ -277,7 +310,8 @@ fn permission(body: &PeerRequestBody) -> Option<Permission> {
         PeerRequestBody::Sockets { .. }
         | PeerRequestBody::AllRooms { .. }
         | PeerRequestBody::RoomsOf { .. }
-        | PeerRequestBody::Fetch { .. } => Some(Permission::Fetch),
+        | PeerRequestBody::Fetch { .. }
+        | PeerRequestBody::Count { .. } => Some(Permission::Fetch),
         PeerRequestBody::Change { change: Change::Join(_), .. } => Some(Permission::Join),
         PeerRequestBody::Change { change: Change::Leave(_), .. } => Some(Permission::Leave),
         PeerRequestBody::Change { change: Change::Disconnect { .. }, .. } => {

@@ -75,7 +75,10 @@ fn response_bytes(response: &Response) -> usize {
         Response::Rooms(rooms) => rooms_bytes(rooms),
         Response::Ack(it) => it.json.len() + it.attachments.iter().map(Bytes::len).sum::<usize>(),
         Response::ServerSide(Some(json)) => json.len(),
-        Response::Instances(_) | Response::Receivers(_) | Response::ServerSide(None) => 0,
+        Response::Instances(_)
+        | Response::Receivers(_)
+        | Response::Count { .. }
+        | Response::ServerSide(None) => 0,
     }
 }
 
@@ -91,7 +94,7 @@ fn question_bytes(question: &Question) -> usize {
     match question {
         Question::Broadcast(it) => broadcast_bytes(it),
         Question::ServerSideEvent(args) => args.len(),
-        Question::Sockets(audience) => audience_bytes(audience),
+        Question::Sockets(audience) | Question::Count(audience) => audience_bytes(audience),
         Question::Rooms => 0,
     }
 }
@@ -203,6 +206,7 @@ impl Writer {
                 return Ok(Some(presence.channels.requests.as_bytes().to_vec()));
             }
             Question::Sockets(audience) => OwnRequest::Fetch { id, audience },
+            Question::Count(audience) => OwnRequest::Count { id, audience },
             Question::ServerSideEvent(args) => {
                 OwnRequest::ServerSideEmit { id: Some(id), args_json: args }
             }
@@ -215,6 +219,7 @@ impl Writer {
     /// Writes an answer; the channel where it goes, if there is something to say.
     fn answer(&mut self, asker: &Asker, response: &Response) -> Option<Vec<u8>> {
         let Return { namespace, id, form } = Return::of(asker)?;
+        let presence = self.shared.registry.presence(&namespace);
         let out = &mut self.out;
         match (form, response) {
             (Form::Plain, Response::Sockets(sockets)) => {
@@ -248,9 +253,13 @@ impl Writer {
                     write_ack(out, &id, None, &[], bytes_max).ok()?;
                 }
             }
-            (_, Response::Instances(_)) => return None,
+            (Form::Count(asker), &Response::Count { sockets, complete }) => {
+                write_answer(out, &id, &Answer::Count { sockets, complete });
+                return Some(presence.channels.counts_for(&asker).into_bytes());
+            }
+            (Form::Count(_), Response::Sockets(_))
+            | (_, Response::Count { .. } | Response::Instances(_)) => return None,
         }
-        let presence = self.shared.registry.presence(&namespace);
         Some(presence.channels.responses.as_bytes().to_vec())
     }
 }

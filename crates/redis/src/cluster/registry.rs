@@ -23,7 +23,11 @@ impl Presence {
     pub(super) fn topic(&self) -> Topic {
         Topic {
             patterns: vec![self.channels.pattern.clone()],
-            channels: vec![self.channels.responses.clone(), self.channels.own_responses.clone()],
+            channels: vec![
+                self.channels.responses.clone(),
+                self.channels.own_responses.clone(),
+                self.channels.own_counts.clone(),
+            ],
             counted: self.channels.requests.clone(),
         }
     }
@@ -146,12 +150,13 @@ impl Registry {
     }
 }
 
-fn subjects(channels: &Channels) -> [(&str, Subject); 4] {
+fn subjects(channels: &Channels) -> [(&str, Subject); 5] {
     [
         (&channels.pattern, Subject::Broadcast),
         (&channels.requests, Subject::Request),
         (&channels.responses, Subject::Response),
         (&channels.own_responses, Subject::Response),
+        (&channels.own_counts, Subject::Response),
     ]
 }
 
@@ -225,11 +230,13 @@ mod tests {
         serve(&it, Serving::Begins);
         let uid = it.presence("/a").uid;
         let own = format!("socket.io-response#/a#{}#", uid.as_str());
+        let counts = format!("socket.io-relay-count#/a#{}#", uid.as_str());
         for (name, subject) in [
             ("socket.io#/a#*", Subject::Broadcast),
             ("socket.io-request#/a#", Subject::Request),
             ("socket.io-response#/a#", Subject::Response),
             (own.as_str(), Subject::Response),
+            (counts.as_str(), Subject::Response),
         ] {
             let (found, presence) = it.subject(name).expect(name);
             assert_eq!((found, &*presence.namespace), (subject, "/a"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use relay_hub::{Asker, Cluster, Others, Publication, Question, Remote, Response, Serving};
 
-use super::book::Waiting;
+use super::book::{Waiting, Wanted};
 use super::outbound::Outbound;
 use super::registry::Change;
 use super::stats::count;
@@ -65,7 +65,14 @@ impl<S: Shards> Cluster for ShardPort<S> {
         }
         let id = self.shared.registry.short_id();
         let waiting = Waiting { shard: self.shard, request };
-        if !self.shared.book.enter(id, waiting, Instant::now(), timeout) {
+        let wanted = match question {
+            Question::Count(_) => Wanted::Count,
+            Question::Sockets(_)
+            | Question::Rooms
+            | Question::ServerSideEvent(_)
+            | Question::Broadcast(_) => Wanted::Contents,
+        };
+        if !self.shared.book.enter(id, (waiting, wanted), Instant::now(), timeout) {
             count(&self.shared.stats.questions_refused);
             return Others::Unreached;
         }

@@ -10,17 +10,19 @@ use crate::instance::{EMPTY_ROOM, Instance, Peer};
 use crate::server::Redis;
 
 const RESPONSES: &str = "socket.io-response#/#";
+/// Where counts for the instance `peer01` are published.
+const COUNTS: &str = "socket.io-relay-count#/#peer01#";
 
 struct Pair {
     instance: Instance,
     peer: Peer,
-    _redis: Redis,
+    redis: Redis,
 }
 
 fn pair(permissions: Permissions) -> Pair {
     let redis = Redis::start(&[]);
     let instance = Instance::start(&redis, permissions, 1);
-    Pair { instance, peer: Peer::new(&redis, RESPONSES), _redis: redis }
+    Pair { instance, peer: Peer::new(&redis, RESPONSES), redis }
 }
 
 impl Pair {
@@ -199,6 +201,39 @@ fn what_is_not_allowed_is_answered_with_nothing_and_not_done() {
     it.check_change(&format!(r#"{{"type":3,{opts},"rooms":["x"]}}"#), Audience::all(), leaves);
 }
 
+/// A request of `peer01` to count the sockets of an audience.
+fn count(opts: &str) -> String {
+    format!(r#"{{"uid":"peer01","requestId":"q","type":5{opts},"relay":"count"}}"#)
+}
+
+#[test]
+fn counts_are_told_to_the_asker_alone() {
+    for (permissions, heard, expected) in [
+        (Permissions::ALL, true, r#"{"requestId":"q","count":1,"complete":true}"#),
+        // It does not pretend to have nobody.
+        (Permissions::NONE, false, r#"{"requestId":"q","count":0,"complete":false}"#),
+    ] {
+        let mut it = pair(permissions);
+        let mut asker = Peer::new(&it.redis, COUNTS);
+        it.check(&count(r#","opts":{"rooms":["r",5],"except":[]}"#), heard, &[]);
+        assert_eq!(asker.hears_text(), expected);
+    }
+    let mut it = pair(Permissions::ALL);
+    let mut asker = Peer::new(&it.redis, COUNTS);
+    // What can reach nobody, or makes no sense, never comes to a shard.
+    for (opts, expected) in [
+        (r#","opts":{"rooms":["empty"]}"#, r#"{"requestId":"q","count":0,"complete":true}"#),
+        (r#","opts":{"rooms":[null]}"#, r#"{"requestId":"q","count":0,"complete":true}"#),
+        (r#","opts":5"#, r#"{"requestId":"q","count":0,"complete":false}"#),
+        ("", r#"{"requestId":"q","count":0,"complete":false}"#),
+    ] {
+        it.check(&count(opts), false, &[]);
+        assert_eq!(asker.hears_text(), expected, "{opts}");
+    }
+    let counted: u64 = it.instance.cluster.stats().garbage_by_label().map(|(_, count)| count).sum();
+    assert_eq!(counted, 2);
+}
+
 #[test]
 fn garbage_is_counted_and_forgotten() {
     let mut it = pair(Permissions::ALL);
@@ -217,7 +252,7 @@ fn garbage_is_counted_and_forgotten() {
 
 #[test]
 fn an_instance_that_ends_is_not_counted_any_more() {
-    let Pair { instance, mut peer, _redis } = pair(Permissions::ALL);
+    let Pair { instance, mut peer, redis: _redis } = pair(Permissions::ALL);
     let counted = ["socket.io-request#/#", RESPONSES];
     assert_eq!(counted.map(|it| peer.subscribers(it)), [1, 2]);
     instance.stop();

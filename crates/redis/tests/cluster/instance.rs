@@ -107,6 +107,10 @@ impl Instance {
                 Question::Sockets(audience) => {
                     self.port.answer(asker, Response::Sockets(found(audience)));
                 }
+                Question::Count(audience) => {
+                    let sockets = found(audience).len() as u64;
+                    self.port.answer(asker, Response::Count { sockets, complete: true });
+                }
                 Question::Rooms => self.port.answer(asker, Response::Rooms(rooms())),
                 Question::ServerSideEvent(_) => {
                     let answer = Bytes::from_static(b"\"done\"");

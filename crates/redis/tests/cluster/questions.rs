@@ -50,6 +50,48 @@ fn a_question_waits_for_all_who_are_counted_and_hears_those_who_repeat_its_id() 
 }
 
 #[test]
+fn a_count_adds_up_what_instances_count_and_the_sockets_that_others_tell_of() {
+    let redis = Redis::start(&[]);
+    let mut it = Instance::start(&redis, Permissions::ALL, 1);
+    let mut other = Instance::start(&redis, Permissions::ALL, 2);
+    // It counts, as a server for Node would.
+    let mut peer = Peer::new(&redis, "socket.io-request#/#");
+    let audience = Audience::rooms(vec![Room::from("r")]).except(Room::number(7.0));
+    let question = Question::Count(audience);
+    assert_eq!(it.port.ask("/", 42, &question, PATIENCE), Others::Awaited);
+    let request: serde_json::Value = serde_json::from_str(&peer.hears_text()).expect("JSON");
+    assert_eq!((&request["type"], &request["relay"]), (&5.into(), &"count".into()));
+    assert_eq!(request["opts"], serde_json::json!({"rooms": ["r"], "except": [7]}));
+    let [id, uid] = ["requestId", "uid"].map(|it| request[it].as_str().expect("an id"));
+    let Remote::Question { question: asked, .. } = other.answer_next() else {
+        panic!("a question")
+    };
+    assert_eq!(asked, question);
+    // Its list is longer than what is kept of a fetch.
+    let list = vec![r#"{"id":"S","handshake":{"headers":{}},"rooms":["S"],"data":{}}"#; 30_000];
+    let answer = format!(r#"{{"requestId":"{id}","sockets":[{}]}}"#, list.join(","));
+    peer.publish("socket.io-response#/#", answer.as_bytes());
+    let mut heard: Vec<Remote> = (0..3).map(|_| it.next()).collect();
+    heard.sort_by_key(|it| format!("{it:?}"));
+    let about = |response| Remote::Response { request: 42, response };
+    let count = |sockets| about(Response::Count { sockets, complete: true });
+    assert_eq!(heard, [count(1), count(30_000), about(Response::Instances(2))]);
+    // Garbage, and answers to nothing that was asked, are none.
+    let counts = format!("socket.io-relay-count#/#{uid}#");
+    for answer in ["{}", &format!(r#"{{"requestId":"{id}","count":-1}}"#)] {
+        peer.publish(&counts, answer.as_bytes());
+    }
+    peer.publish(&counts, br#"{"requestId":"others","count":1,"complete":true}"#);
+    peer.publish(&counts, format!(r#"{{"requestId":"{id}","count":2}}"#).as_bytes());
+    assert_eq!(it.next(), about(Response::Count { sockets: 2, complete: false }));
+    assert_eq!(it.cluster.stats().nobody.load(Ordering::Relaxed), 1);
+    assert_eq!(it.cluster.stats().garbage_by_label().map(|(_, count)| count).sum::<u64>(), 2);
+    // Node counts those who hear requests, and nobody more.
+    assert_eq!(peer.subscribers("socket.io-request#/#"), 3);
+    assert_eq!((peer.subscribers(&counts), it.cluster.stats().own.load(Ordering::Relaxed)), (1, 1));
+}
+
+#[test]
 fn two_instances_hear_each_other_and_not_themselves() {
     let redis = Redis::start(&[]);
     let mut a = Instance::start(&redis, Permissions::ALL, 1);

@@ -193,6 +193,19 @@ const joiner = (it) => { const client = one(it); client.join = client.leave = cl
 await answer({ requestId: REQUEST, type: 2, sid: "S1", room: "r" }, { what: "done" }, joiner);
 write("answers.jsonl", answers);
 
+// --- What the adapter makes of a request to count, which Relay alone sends -------------------------
+const counts = [];
+for (const [rooms, except] of [[[], []], [["r"], []], [[5], []], [["5"], []], [["r", "s"], [5]], [[], ["r"]], [["nowhere"], []], [["é\ud83d\ude00"], ["\u2028"]]]) {
+  const it = namespace("/relay");
+  for (const [name, ...more] of [["S1", "r", 5], ["S2", "r"], ["S3", "s", "é\ud83d\ude00"]]) socket(name, [name, ...more], {})(it);
+  const request = JSON.stringify({ ...id, type: 5, opts: { rooms, except }, relay: "count" });
+  await it.adapter.onrequest(it.adapter.requestChannel, Buffer.from(request));
+  const [{ channel, message }, ...others] = take();
+  const sockets = (await it.in(rooms).except(except).local.fetchSockets()).length;
+  counts.push({ rooms, except, request, channel, hex: hex(message), sockets, others: others.length });
+}
+write("counts.jsonl", counts);
+
 // --- Broken broadcasts: what notepack and the adapter make of them ---------------------------------
 let state = 0x5eed;
 function random(below) {

@@ -6,6 +6,7 @@
 //! | `emit` | `{rooms, except, volatile}`, event… | nothing |
 //! | `ask` | `{rooms, except, timeout}`, event… | answers, each as text and binaries; whether all came |
 //! | `fetch` | `{rooms, except}` | sockets; whether all were told |
+//! | `count` | `{rooms, except}` | how many sockets; whether all were told (Node cannot) |
 //! | `bulk` | `{rooms, except, join or leave or disconnect}` | nothing |
 //! | `side`, `side-ask` | event… | nothing, or answers and whether all came |
 //!
@@ -81,6 +82,8 @@ impl Peer {
                 cx.broadcast_with_ack_to(NAMESPACE, broadcast(&first, args), timeout, token)
             } else if name.is("fetch") {
                 cx.fetch_sockets(NAMESPACE, audience(&first), TIMEOUT, token)
+            } else if name.is("count") {
+                cx.count_sockets(NAMESPACE, audience(&first), TIMEOUT, token)
             } else {
                 let event = event_behind(args, 1);
                 cx.server_side_emit_with_ack(NAMESPACE, &event, TIMEOUT, token)
@@ -117,6 +120,9 @@ impl Application for Peer {
             Happening::Fetched { token, sockets, complete } => {
                 let list: Vec<Value> = sockets.iter().map(fetched).collect();
                 self.tell(cx, token, &json!([list, complete]));
+            }
+            Happening::Counted { token, sockets, complete } => {
+                self.tell(cx, token, &json!([sockets, complete]));
             }
             Happening::ServerSideEvent { args, wants_answer, .. } => {
                 let heard = format!("[\"heard\",{args}]");

@@ -33,6 +33,16 @@ pub struct Fetched {
     pub complete: bool,
 }
 
+/// How many sockets an audience has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Counted {
+    /// On all instances together, as far as they said.
+    pub sockets: u64,
+    /// Whether every instance told of all of its own in time.
+    pub complete: bool,
+}
+
 /// A socket, on whatever instance.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ mod relay;
 mod sockets;
 mod start;
 
-pub use answers::{Answers, Fetched, FetchedSocket};
+pub use answers::{Answers, Counted, Fetched, FetchedSocket};
 pub use builder::Builder;
 pub use relay::{Relay, Stats};
 pub use sockets::{CommandError, Sockets, Target};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Relay;
-use super::answers::{Answers, Fetched, FetchedSocket};
+use super::answers::{Answers, Counted, Fetched, FetchedSocket};
 
 /// Who is meant.
 #[derive(Clone, PartialEq, Debug)]
@@ -186,7 +186,7 @@ impl Sockets {
         match asked.await? {
             Told::Answers(told) => Ok(Answers::read(&told)),
             Told::Failed(error) => Err(CommandError::Emit(error)),
-            Told::Sockets { .. } => Err(CommandError::Stopped),
+            Told::Sockets { .. } | Told::Count { .. } => Err(CommandError::Stopped),
         }
     }
 
@@ -204,7 +204,25 @@ impl Sockets {
                 complete,
             }),
             Told::Failed(error) => Err(CommandError::Emit(error)),
-            Told::Answers(_) => Err(CommandError::Stopped),
+            Told::Answers(_) | Told::Count { .. } => Err(CommandError::Stopped),
+        }
+    }
+
+    /// How many sockets these are now, on every instance that says so within `timeout`. Nothing else
+    /// is told of them, so this costs next to nothing among instances of Relay, whatever the number;
+    /// a server for Node in the cluster tells of its sockets as to [`Sockets::fetch`], and they are
+    /// counted.
+    ///
+    /// # Errors
+    /// A target does not exist, too much waits, the instance stops meanwhile.
+    pub async fn count(self, timeout: Duration) -> Result<Counted, CommandError> {
+        let asked = self.relay.ask(self.audience?, 0, move |cx, namespace, audience, token| {
+            cx.count_sockets(namespace, audience, timeout, token)
+        });
+        match asked.await? {
+            Told::Count { sockets, complete } => Ok(Counted { sockets, complete }),
+            Told::Failed(error) => Err(CommandError::Emit(error)),
+            Told::Answers(_) | Told::Sockets { .. } => Err(CommandError::Stopped),
         }
     }
 

@@ -83,6 +83,33 @@ fn sockets_are_found_with_user_and_rooms() {
 }
 
 #[test]
+fn sockets_are_counted() {
+    for shards in [1, 2, 4] {
+        with(shards, async |relay| {
+            let clients = three(relay);
+            let count = async |sockets: relay::Sockets| {
+                let counted = sockets.count(PATIENCE).await.unwrap();
+                assert!(counted.complete);
+                counted.sockets
+            };
+            assert_eq!(count(relay.everyone()).await, 3);
+            assert_eq!(count(relay.to("hall")).await, 1);
+            assert_eq!(count(relay.to("hall").to(id(&clients[2])).to(User::from("ana"))).await, 3);
+            assert_eq!(count(relay.everyone().except(User::from("ana"))).await, 1);
+            assert_eq!(count(relay.to("hall").except("hall")).await, 0);
+            assert_eq!(count(relay.to("nowhere")).await, 0);
+            // As the program asked for it, one behind the other.
+            relay.everyone().join("all").unwrap();
+            assert_eq!(count(relay.to("all").except("hall")).await, 2);
+            relay.to("hall").leave("all").unwrap();
+            assert_eq!(count(relay.to("all")).await, 2);
+            let refused = relay.to("~u:ana").count(PATIENCE).await;
+            assert!(matches!(refused, Err(CommandError::ReservedRoom)));
+        });
+    }
+}
+
+#[test]
 fn an_instance_that_stops_answers_nobody_any_more() {
     with(2, async |relay| {
         let _client = join(relay);

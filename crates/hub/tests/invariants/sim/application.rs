@@ -25,6 +25,8 @@ pub(crate) enum Outcome {
     Broadcast(Answers),
     /// Sockets by their ids, and whether these are all.
     Fetched(Vec<SocketInfo>, bool),
+    /// How many sockets, and whether these are all.
+    Counted(u64, bool),
     /// It was not sent.
     Refused(EmitError),
 }
@@ -214,7 +216,7 @@ impl TestApplication {
             "ask-all" | "ask-room" | "ask-others" => {
                 self.ask_many(cx, socket, &words, ms, to(Audience::all()));
             }
-            "fetch" => self.fetch(cx, socket, ms, words.get(2)),
+            "fetch" | "count" => self.search(cx, socket, &words, ms),
             "panic" => panic!("as the client wished"),
             "panic-at-answer" => {
                 let token = self.token();
@@ -251,19 +253,17 @@ impl TestApplication {
         self.wished(token, cx.broadcast_with_ack(socket, broadcast, timeout, token));
     }
 
-    /// Asks who is in a room, or in the whole namespace.
-    fn fetch(
-        &self,
-        cx: &mut Context<'_, Data>,
-        socket: SocketKey,
-        timeout: Duration,
-        room: Option<&String>,
-    ) {
-        let rooms = room.into_iter().map(|room| Room::from(&**room)).collect();
-        let namespace = cx.namespace(socket).to_owned();
+    /// Asks who, or how many, are in a room, or in the whole namespace (`*`); but not in another room.
+    fn search(&self, cx: &mut Context<'_, Data>, socket: SocketKey, words: &[String], t: Duration) {
+        let room = |at: usize| words.get(at).filter(|it| *it != "*").map(|it| Room::from(&**it));
+        let [rooms, except] = [2, 3].map(|at| room(at).into_iter().collect());
+        let (audience, namespace) = (Audience { rooms, except }, cx.namespace(socket).to_owned());
         let token = self.token();
-        let audience = Audience::rooms(rooms);
-        self.wished(token, cx.fetch_sockets(&namespace, audience, timeout, token));
+        let asked = match words[0].as_str() {
+            "count" => cx.count_sockets(&namespace, audience, t, token),
+            _ => cx.fetch_sockets(&namespace, audience, t, token),
+        };
+        self.wished(token, asked);
     }
 
     fn seat(&self, cx: &mut Context<'_, Data>, socket: SocketKey, joins: bool, room: &str) {
@@ -327,6 +327,9 @@ impl Application for TestApplication {
             Happening::Fetched { token, mut sockets, complete } => {
                 sockets.sort_by(|one, other| one.id.cmp(&other.id));
                 self.note(Fact::Outcome { token, outcome: Outcome::Fetched(sockets, complete) });
+            }
+            Happening::Counted { token, sockets, complete } => {
+                self.note(Fact::Outcome { token, outcome: Outcome::Counted(sockets, complete) });
             }
             Happening::ServerSideEvent { namespace, args, wants_answer } => {
                 let heard = (namespace.to_owned(), args.to_owned(), wants_answer);

@@ -8,7 +8,7 @@ use super::{AnswerKind, Change, PeerRequest, PeerRequestBody, RequestType};
 use crate::classic::document::{DecodeLimits, Document, defined, members, number, string};
 use crate::classic::event::{is_event, packet};
 use crate::classic::garbage::Garbage;
-use crate::classic::id::{PeerRequestId, Spelling, bounded};
+use crate::classic::id::{PeerRequestId, ShortId, Spelling, bounded};
 use crate::classic::options::Options;
 use crate::classic::rooms::{RoomList, room_from_json};
 
@@ -95,9 +95,16 @@ fn body(
         }
         RequestType::Fetch => {
             let id = awaited(id)?;
-            match options(document, limits) {
-                Ok(options) => PeerRequestBody::Fetch { id, audience: options.audience },
-                Err(why) => PeerRequestBody::Unusable { id, answer: AnswerKind::Sockets, why },
+            let counts_for = counts_for(document);
+            match (options(document, limits), counts_for) {
+                (Ok(Options { audience, .. }), Some(asker)) => {
+                    PeerRequestBody::Count { asker, id, audience }
+                }
+                (Ok(Options { audience, .. }), None) => PeerRequestBody::Fetch { id, audience },
+                (Err(why), asker) => {
+                    let answer = asker.map_or(AnswerKind::Sockets, AnswerKind::Count);
+                    PeerRequestBody::Unusable { id, answer, why }
+                }
             }
         }
         RequestType::ServerSideEmit => server_side_emit(id, document, limits)?,
@@ -116,6 +123,13 @@ fn body(
 fn options(document: &Document<'_>, limits: DecodeLimits) -> Result<Options, Garbage> {
     let [raw] = document.members(["opts"]);
     Options::from_json(raw.ok_or(Garbage::Shape("opts"))?, limits.rooms_max)
+}
+
+/// Who wants to know no more of the sockets that it asks for than how many they are.
+fn counts_for(document: &Document<'_>) -> Option<ShortId> {
+    let [relay, uid] = document.members(["relay", "uid"]);
+    // The channel of the answer is made of its id: an id of another shape is not one of ours.
+    ShortId::parse(&string(uid)?).filter(|_| string(relay).as_deref() == Some(b"count"))
 }
 
 /// A change of the sockets of an audience, or in the old form of one socket. An old adapter also
