@@ -82,6 +82,15 @@ for (const kinds of [["node", "node", "relay"], ["node", "relay", "relay"], ["re
     after(() => cluster.stop());
     for (const from of names.filter((_, i) => kinds[i] === "relay")) describe(`from relay ${from}`, () => cells(cluster, kinds, from));
 
+    test("count with somebody who never answers", async () => {
+      const mute = cluster.redis.duplicate();
+      await mute.subscribe(REQUESTS);
+      const c0 = cluster.clients.find((it) => it.name === "c0");
+      assert.deepEqual(await c0.tell("count", { rooms: ["all"] }), [6, false], "it ends with its time-out");
+      mute.disconnect();
+      await cluster.counts(REQUESTS, 3);
+      assert.deepEqual(await c0.tell("count", { rooms: ["all"] }), [6, true]);
+    });
     test("count, and nobody waits for anybody afterwards", async () => {
       assert.equal((await cluster.redis.pubsub("NUMSUB", REQUESTS))[1], 3);
       for (const name of names) {
