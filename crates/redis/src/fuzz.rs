@@ -4,6 +4,7 @@
 
 mod notepack;
 
+use bytes::BytesMut;
 use notepack::Node;
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_socketio::json;
@@ -14,6 +15,7 @@ use crate::classic::{
     decode_request, decode_response, write_ack, write_answer, write_broadcast,
     write_broadcast_with_ack, write_request,
 };
+use crate::link::sift::Sifter;
 
 /// Inputs beyond this are cut.
 const INPUT_BYTES_MAX: usize = 4_096;
@@ -46,6 +48,34 @@ pub fn classic(data: &[u8]) {
         2 => be_answered(message),
         _ => send(message),
     }
+}
+
+/// What a Redis says to a subscriber. In whatever pieces it comes, the same is heard and the same is
+/// left for the client library, and nothing is kept beyond the bound.
+///
+/// `data` is a byte for the size of the pieces, then what is said.
+pub fn sift(data: &[u8]) {
+    const BYTES_MAX: usize = 16;
+    let Some((piece, said)) = data.split_first() else { return };
+    let said = &said[..said.len().min(INPUT_BYTES_MAX)];
+    let sifted = |piece: usize| {
+        let (mut input, mut rest, mut heard) = (BytesMut::new(), BytesMut::new(), Vec::new());
+        let mut sifter = Sifter::new(BYTES_MAX);
+        let mut outcome = Ok(());
+        for bytes in said.chunks(piece) {
+            input.extend_from_slice(bytes);
+            outcome = sifter.sift(&mut input, &mut rest, |it| heard.push(it));
+            if outcome.is_err() {
+                break;
+            }
+        }
+        (heard, rest, outcome)
+    };
+    let (heard, rest, outcome) = sifted(said.len().max(1));
+    let kept: usize = heard.iter().map(|it| it.channel.len() + it.payload.len()).sum();
+    assert!(rest.len() + kept <= said.len());
+    assert!(heard.iter().all(|it| it.payload.len() <= BYTES_MAX + 1));
+    assert_eq!(sifted(usize::from(*piece).max(1)), (heard, rest, outcome));
 }
 
 fn hear(message: &[u8]) {

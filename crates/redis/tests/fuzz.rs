@@ -37,9 +37,20 @@ impl Random {
 }
 
 fn check(channel: u8, seeds: &[Vec<u8>], alphabet: &[u8], rounds: usize) {
+    run(fuzz::classic, |_| channel, seeds, alphabet, rounds);
+}
+
+/// Runs a body that takes a byte of its own, and then something like the seeds.
+fn run(
+    body: fn(&[u8]),
+    first: impl Fn(usize) -> u8,
+    seeds: &[Vec<u8>],
+    alphabet: &[u8],
+    rounds: usize,
+) {
     let mut random = Random(rounds as u64);
     for round in 0..rounds {
-        let mut input = vec![channel];
+        let mut input = vec![first(round)];
         input.extend(match round % 4 {
             0 => (0..random.below(64)).map(|_| alphabet[random.below(alphabet.len())]).collect(),
             _ => {
@@ -47,7 +58,7 @@ fn check(channel: u8, seeds: &[Vec<u8>], alphabet: &[u8], rounds: usize) {
                 random.mutate(seed, alphabet)
             }
         });
-        fuzz::classic(&input);
+        body(&input);
     }
 }
 
@@ -101,4 +112,16 @@ fn what_is_sent_holds_the_invariants() {
     ]
     .map(|seed| seed.as_bytes().to_vec());
     check(3, &seeds, JSON, 60_000);
+}
+
+#[test]
+fn what_redis_says_is_sifted_alike_in_any_pieces() {
+    let seeds = [
+        "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nab\r\n*4\r\n$8\r\npmessage\r\n$2\r\nc*\r\n$1\r\nc\r\n$18\r\n0123456789abcdefgh\r\n+OK\r\n",
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$17\r\n0123456789abcdefg\r\n$1\r\nm\r\n",
+        "%1\r\n+a\r\n|1\r\n+b\r\n_\r\n~2\r\n$-1\r\n*1\r\n$3\r\nabc\r\n-ERR\r\n",
+    ]
+    .map(|seed| seed.as_bytes().to_vec());
+    let piece = |round: usize| u8::try_from(round % 40).expect("small");
+    run(fuzz::sift, piece, &seeds, b"*$+-:%|>~_\r\n0123456789message", 60_000);
 }

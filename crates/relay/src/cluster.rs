@@ -70,14 +70,15 @@ impl Prepared {
             permissions,
             link: LinkSettings {
                 batch_bytes_max: limits.cluster.batch_bytes_max,
-                batch_interval: limits.cluster.batch_interval,
                 inbound_bytes_max: limits.cluster.read_bytes_max,
+                message_bytes_max: limits.cluster.message_bytes_max,
                 connect_timeout: limits.cluster.connect_timeout,
                 response_timeout: limits.cluster.response_timeout,
                 ping_interval: limits.cluster.ping_interval,
                 retry_min: limits.cluster.retry_min,
                 retry_max: limits.cluster.retry_max,
             },
+            turn_interval: limits.cluster.batch_interval,
             queue_bytes_max: limits.cluster.queue_bytes_max,
             encoded_bytes_max: limits.encoded_bytes_max,
             decode: DecodeLimits {

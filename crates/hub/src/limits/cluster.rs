@@ -11,9 +11,9 @@ pub struct ClusterLimits {
     /// Bytes that go out in one pipeline. Large enough that its round trip does not count, small
     /// enough that the first of it does not wait for the last.
     pub batch_bytes_max: usize,
-    /// Time between the beginnings of two pipelines. What is published in quick succession shares
-    /// one: each costs Redis and every instance a way through the kernel. A message after a longer
-    /// silence does not wait.
+    /// Time between two looks at Redis under load, in both directions. What is published, and what
+    /// arrives, in quick succession shares one: each costs Redis and every instance a way through
+    /// the kernel. After a silence nothing waits.
     pub batch_interval: Duration,
     /// Bytes that are read ahead of the shards. Redis holds what is beyond, and cuts a subscriber
     /// off at 32 MB of its own.
@@ -44,7 +44,7 @@ impl Default for ClusterLimits {
         Self {
             queue_bytes_max: 16_000_000,
             batch_bytes_max: 262_144,
-            batch_interval: Duration::from_millis(1),
+            batch_interval: Duration::from_millis(2),
             read_bytes_max: 8_000_000,
             message_bytes_max: 32_000_000,
             rooms_max: 10_000,

@@ -11,6 +11,7 @@ mod asker;
 mod book;
 mod inbound;
 mod outbound;
+mod pace;
 mod permissions;
 mod registry;
 mod shard;
@@ -19,7 +20,7 @@ mod stats;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use relay_hub::{Audience, Cluster, Remote};
 use tokio::sync::oneshot;
@@ -33,6 +34,7 @@ pub use stats::ClusterStats;
 use book::Book;
 use inbound::Inbound;
 use outbound::{Outbound, Writer};
+use pace::Pace;
 use registry::Registry;
 use shard::ShardPort;
 
@@ -59,6 +61,9 @@ pub struct ClusterSettings {
     pub prefix: String,
     /// The connections.
     pub link: LinkSettings,
+    /// Under load, what Redis has sent is read and what waits is published no more often than once in
+    /// this time; after a silence at once.
+    pub turn_interval: Duration,
     /// Bytes that may wait to be published.
     pub queue_bytes_max: usize,
     /// Bytes of one message in the form that other instances get.
@@ -136,7 +141,11 @@ impl Classic {
         take: impl FnMut(Turn) + Send + 'static,
     ) -> io::Result<Running> {
         later.fill(shards.clone());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let pace = Pace::new(self.shared.settings.turn_interval, Instant::now());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(move || pace.keep())
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let shared = self.shared.clone();
         let run = move || {

@@ -18,6 +18,7 @@ mod gate;
 mod publisher;
 mod queue;
 mod settings;
+pub(crate) mod sift;
 mod stats;
 mod steps;
 mod subscriber;
@@ -28,6 +29,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -62,11 +64,11 @@ pub enum State {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Arrived {
     /// Where.
-    pub channel: Vec<u8>,
+    pub channel: Bytes,
     /// The pattern that caught it; `None` if the channel itself is listened to.
-    pub pattern: Option<Vec<u8>>,
-    /// What.
-    pub payload: Vec<u8>,
+    pub pattern: Option<Bytes>,
+    /// What: of contents beyond [`LinkSettings::message_bytes_max`] one byte more than that.
+    pub payload: Bytes,
 }
 
 /// Who takes the messages.

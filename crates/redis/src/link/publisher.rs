@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, Value};
+use redis::{AsyncConnectionConfig, Cmd, Pipeline, Value};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::backoff::Backoff;
@@ -151,13 +151,7 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
 
     async fn serve(&mut self, connection: &mut Connection) -> Result<(), Failure> {
         let response_timeout = self.settings.response_timeout;
-        // Whoever comes first after a while does not wait.
-        let mut next_at = tokio::time::Instant::now();
         loop {
-            if !self.shared.queue.is_empty() && *self.phase.borrow() != Phase::Closing {
-                sleep_until(next_at).await;
-            }
-            next_at = tokio::time::Instant::now() + self.settings.batch_interval;
             let batch = self.shared.queue.take(self.settings.batch_bytes_max);
             if !batch.is_empty() {
                 self.send(connection, batch).await?;
@@ -193,7 +187,7 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
                 Outgoing::Publish(message) => {
                     let before = awaited.len();
                     self.encoder.encode(message, &mut |channel, payload| {
-                        pipeline.cmd("PUBLISH").arg(channel).arg(payload);
+                        pipeline.add_command(publish(channel, payload));
                         awaited.push(Awaited::Published { queued_at, bytes: payload.len() });
                     });
                     under_way.messages -= usize::from(awaited.len() == before);
@@ -235,6 +229,13 @@ impl<M: Message, E: Encoder<M>> Publisher<M, E> {
         }
         Ok(())
     }
+}
+
+fn publish(channel: &[u8], payload: &[u8]) -> Cmd {
+    const NAME: &str = "PUBLISH";
+    let mut command = Cmd::with_capacity(3, NAME.len() + channel.len() + payload.len());
+    command.arg(NAME).arg(channel).arg(payload);
+    command
 }
 
 /// The count in `[channel, count]`.

@@ -136,10 +136,6 @@ impl<M: Message> Queue<M> {
         Ok(())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().entries.is_empty()
-    }
-
     /// Takes entries of `bytes_max` bytes out, at least one if there is any.
     pub(super) fn take(&self, bytes_max: usize) -> Vec<Entry<M>> {
         let mut waiting = self.lock();

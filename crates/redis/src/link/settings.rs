@@ -8,11 +8,11 @@ use std::time::Duration;
 pub struct LinkSettings {
     /// Bytes that go to Redis in one pipeline, at least one message.
     pub batch_bytes_max: usize,
-    /// Pipelines begin no closer to each other than this; a message that comes after a longer
-    /// silence goes at once.
-    pub batch_interval: Duration,
     /// Bytes that are read from Redis ahead of the listener.
     pub inbound_bytes_max: usize,
+    /// Bytes of one message, or of the name of its channel; it is counted, but not kept whole, if it
+    /// is larger.
+    pub message_bytes_max: usize,
     /// Time for a connection: TCP, TLS, authentication.
     pub connect_timeout: Duration,
     /// Time for an answer of Redis.

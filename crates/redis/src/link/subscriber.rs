@@ -3,7 +3,7 @@
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use futures_core::Stream as _;
@@ -19,6 +19,7 @@ use super::gate::{Gate, Gated};
 use super::publisher::{Failure, PublisherState, failure};
 use super::queue::{Message, Outgoing};
 use super::settings::LinkSettings;
+use super::sift::Sifter;
 use super::stats::count;
 use super::steps::Steps;
 use super::topics::TopicMap;
@@ -48,19 +49,12 @@ const BURST_MAX: usize = 64;
 
 impl Inbound {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Arrived>> {
-        let polled = Pin::new(&mut self.stream).poll_next(context);
-        match &polled {
-            Poll::Ready(_) => self.gate.busy(),
-            Poll::Pending => self.gate.idle(),
+        if let Poll::Ready(arrived) = self.gate.poll_take(context) {
+            return Poll::Ready(Some(arrived));
         }
-        polled.map(|message| {
-            let message = message?;
-            Some(Arrived {
-                channel: message.get_channel().unwrap_or_default(),
-                pattern: message.get_pattern().unwrap_or_default(),
-                payload: message.get_payload().unwrap_or_default(),
-            })
-        })
+        // The library hears no messages; that it hears no more is the end of the connection.
+        while ready!(Pin::new(&mut self.stream).poll_next(context)).is_some() {}
+        Poll::Ready(None)
     }
 
     async fn next(&mut self) -> Option<Arrived> {
@@ -167,8 +161,10 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
 
     async fn connect(&mut self) -> Result<Session, Failure> {
         let gate = Gate::new(self.settings.inbound_bytes_max);
+        let sifter = Sifter::new(self.settings.message_bytes_max);
         let connecting = async {
-            let stream = Gated::new(dial(&self.address).await.map_err(failure)?, gate.clone());
+            let stream =
+                Gated::new(dial(&self.address).await.map_err(failure)?, gate.clone(), sifter);
             PubSub::new(&self.address.greeting, stream).await.map_err(failure)
         };
         let connected = tokio::select! {
@@ -235,9 +231,9 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
 
     /// Takes a message; whether the listener had to be waited for.
     async fn take(&mut self, session: &mut Session, arrived: Arrived) -> bool {
-        if arrived.pattern.is_none() && arrived.channel == self.probe.as_bytes() {
+        if arrived.pattern.is_none() && *arrived.channel == *self.probe.as_bytes() {
             if let Proof::Awaited { probe, publisher, .. } = session.proof
-                && arrived.payload == probe.to_string().as_bytes()
+                && *arrived.payload == *probe.to_string().as_bytes()
             {
                 session.proof = Proof::Seen { publisher };
                 self.prove(session);

@@ -55,14 +55,15 @@ fn settings(permissions: Permissions) -> ClusterSettings {
         prefix: DEFAULT_PREFIX.to_owned(),
         link: LinkSettings {
             batch_bytes_max: limits.cluster.batch_bytes_max,
-            batch_interval: limits.cluster.batch_interval,
             inbound_bytes_max: limits.cluster.read_bytes_max,
+            message_bytes_max: limits.cluster.message_bytes_max,
             connect_timeout: PATIENCE,
             response_timeout: PATIENCE,
             ping_interval: PATIENCE,
             retry_min: Duration::from_millis(10),
             retry_max: Duration::from_millis(100),
         },
+        turn_interval: limits.cluster.batch_interval,
         queue_bytes_max: limits.cluster.queue_bytes_max,
         encoded_bytes_max: limits.encoded_bytes_max,
         decode: DecodeLimits {

@@ -61,8 +61,8 @@ pub(crate) const QUEUE_BYTES_MAX: usize = 1 << 20;
 pub(crate) fn settings() -> LinkSettings {
     LinkSettings {
         batch_bytes_max: 1 << 16,
-        batch_interval: Duration::from_millis(1),
         inbound_bytes_max: 1 << 16,
+        message_bytes_max: 1 << 22,
         connect_timeout: Duration::from_secs(2),
         response_timeout: Duration::from_secs(2),
         ping_interval: Duration::from_millis(500),

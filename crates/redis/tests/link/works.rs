@@ -36,7 +36,7 @@ async fn a_message_says_on_which_channel_and_by_which_pattern_it_came() {
         let arrived = b.next().await;
         assert_eq!(arrived.channel, channel.as_bytes());
         assert_eq!(arrived.pattern.as_deref(), pattern.map(str::as_bytes));
-        assert_eq!(arrived.payload, [0, 255]);
+        assert_eq!(*arrived.payload, [0, 255]);
     }
 }
 

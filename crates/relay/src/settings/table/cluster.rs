@@ -93,8 +93,8 @@ pub(super) const CLUSTER: Group = Group {
         cluster!(bytes batch_bytes_max, "RELAY_CLUSTER_BATCH_BYTES_MAX", 1..=G,
             "What goes to Redis at a time."),
         cluster!(time batch_interval, "RELAY_CLUSTER_BATCH_INTERVAL", Duration::ZERO..=BATCH_MAX,
-            "Time that messages in quick succession wait for each other on their way to Redis; one \
-             after a longer silence goes at once."),
+            "Time that messages in quick succession wait for each other on their way to Redis and \
+             from there; after a silence they go at once."),
         cluster!(bytes read_bytes_max, "RELAY_CLUSTER_READ_BYTES_MAX", K..=8 * G,
             "What is read from Redis ahead of the shards."),
         cluster!(bytes message_bytes_max, "RELAY_CLUSTER_MESSAGE_BYTES_MAX", K..=8 * G,
