@@ -2,15 +2,15 @@
 //!
 //! A fuzzer calls it directly; the crate's tests run it over a bounded number of inputs.
 
-mod notepack;
+mod node;
 
 use bytes::BytesMut;
-use notepack::Node;
+use node::Node;
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_socketio::json;
 
 use crate::classic::{
-    ATTACHMENTS_MAX, Answer, Change, DecodeLimits, Heard, OwnRequest, PeerRequestBody,
+    ATTACHMENTS_MAX, Answer, Change, DecodeLimits, Heard, OwnRequest, Parser, PeerRequestBody,
     PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast, decode_count,
     decode_request, decode_response, write_ack, write_answer, write_broadcast,
     write_broadcast_with_ack, write_request,
@@ -28,6 +28,8 @@ const LIMITS: DecodeLimits = DecodeLimits {
     rooms_max: 64,
     fetch_bytes_max: 1 << 20,
 };
+/// A binary in JSON is one level deeper than its placeholder, and whoever receives it may take that.
+const PEER_LIMITS: DecodeLimits = DecodeLimits { depth_max: LIMITS.depth_max + 1, ..LIMITS };
 const NAMESPACE: &str = "/";
 
 fn own() -> ShortId {
@@ -37,16 +39,17 @@ fn own() -> ShortId {
 /// The dialect of the classic adapter. Whatever arrives, nothing breaks; whatever is written, be it
 /// made of what arrived, a Node server takes it, and it means the same when it is read again.
 ///
-/// `data` is a byte for the channel, then a message as it comes from Redis; or, for a byte of 3,
-/// the JSON of an event to be sent, as text.
+/// `data` is a byte, then a message as it comes from Redis. The lowest two bits of the byte are the
+/// channel; 3 stands for the JSON of an event to be sent, as text. The next two are the parser.
 pub fn classic(data: &[u8]) {
     let Some((channel, message)) = data.split_first() else { return };
     let message = &message[..message.len().min(INPUT_BYTES_MAX)];
+    let parser = Parser::ALL.get(usize::from(channel >> 2 & 3)).copied().unwrap_or_default();
     match channel & 3 {
-        0 => hear(message),
-        1 => be_asked(message),
-        2 => be_answered(message),
-        _ => send(message),
+        0 => hear(parser, message),
+        1 => be_asked(parser, message),
+        2 => be_answered(parser, message),
+        _ => send(parser, message),
     }
 }
 
@@ -78,34 +81,49 @@ pub fn sift(data: &[u8]) {
     assert_eq!(sifted(usize::from(*piece).max(1)), (heard, rest, outcome));
 }
 
-fn hear(message: &[u8]) {
-    if let Ok(Heard::Broadcast(_)) = decode_broadcast(message, &own(), NAMESPACE, LIMITS) {
-        check_sent(&resent(message));
+fn hear(parser: Parser, message: &[u8]) {
+    if let Ok(Heard::Broadcast(_)) = decode_broadcast(parser, message, &own(), NAMESPACE, LIMITS) {
+        check_sent(parser, &resent(parser, message));
     }
 }
 
 /// Sends a broadcast both ways and reads it as a peer would. False if it was refused.
-fn check_sent(broadcast: &Broadcast) -> bool {
+fn check_sent(parser: Parser, broadcast: &Broadcast) -> bool {
+    let broadcast = &spelt(parser, broadcast);
     let mut out = vec![7];
-    let written = write_broadcast(&mut out, &own(), NAMESPACE, broadcast, WRITTEN_BYTES_MAX);
+    let written =
+        write_broadcast(&mut out, parser, &own(), NAMESPACE, broadcast, WRITTEN_BYTES_MAX);
     if let Err(refused) = written {
         assert_eq!((out.as_slice(), refused == Refused::TooLarge), ([7].as_slice(), false));
         return false;
     }
-    check_node_takes_broadcast(&out[1..]);
-    let again = resent(&out[1..]);
+    check_node_takes_broadcast(parser, &out[1..]);
+    let again = resent(parser, &out[1..]);
+    if parser == Parser::Json && broadcast.packet.attachments.is_empty() {
+        let sent = std::str::from_utf8(&broadcast.packet.args).expect("text");
+        assert_eq!(again.packet.args, json::trim(sent).as_bytes(), "as it was");
+    }
     // A member `__proto__` and infinity do not come back; what does, stays.
     let mut second = Vec::new();
-    write_broadcast(&mut second, &own(), NAMESPACE, &again, WRITTEN_BYTES_MAX).expect("again");
-    assert_eq!(resent(&second), again);
-    assert_eq!(decode_broadcast(&out[1..], &own(), NAMESPACE, LIMITS), Ok(Heard::Own));
+    write_broadcast(&mut second, parser, &own(), NAMESPACE, &again, WRITTEN_BYTES_MAX)
+        .expect("again");
+    assert_eq!(resent(parser, &second), again);
+    assert_eq!(decode_broadcast(parser, &out[1..], &own(), NAMESPACE, LIMITS), Ok(Heard::Own));
 
     let mut request = Vec::new();
     let ids = (&own(), &ShortId::new([3; 6]));
-    write_broadcast_with_ack(&mut request, ids, NAMESPACE, broadcast, 500, WRITTEN_BYTES_MAX)
-        .expect("what can be sent without acknowledgement");
-    check_node_takes_request(&request);
-    let asked = decode_request(&request, LIMITS).expect("what is written").body;
+    write_broadcast_with_ack(
+        &mut request,
+        parser,
+        ids,
+        NAMESPACE,
+        broadcast,
+        500,
+        WRITTEN_BYTES_MAX,
+    )
+    .expect("what can be sent without acknowledgement");
+    check_node_takes_request(parser, &request);
+    let asked = decode_request(parser, &request, PEER_LIMITS).expect("what is written").body;
     let PeerRequestBody::Broadcast { packet, audience, .. } = asked else { panic!("{asked:?}") };
     assert_eq!(packet, again.packet);
     if spellable(&again.audience.rooms) && spellable(&again.audience.except) {
@@ -115,15 +133,17 @@ fn check_sent(broadcast: &Broadcast) -> bool {
 }
 
 /// What a peer would make of a message of ours, if it sent the same on.
-fn resent(message: &[u8]) -> Broadcast {
-    let heard = decode_broadcast(message, &ShortId::new([2; 6]), NAMESPACE, LIMITS);
+fn resent(parser: Parser, message: &[u8]) -> Broadcast {
+    let heard = decode_broadcast(parser, message, &ShortId::new([2; 6]), NAMESPACE, PEER_LIMITS);
     let Ok(Heard::Broadcast(it)) = heard else { panic!("{heard:?} of {message:02x?}") };
     Broadcast { volatile: it.flags.volatile, ..Broadcast::new(it.packet, it.audience) }
 }
 
 /// What a Node server does with a broadcast, where it has no net.
-fn check_node_takes_broadcast(bytes: &[u8]) {
-    let Some(Node::List(parts)) = Node::decode(bytes) else { panic!("no msgpack: {bytes:02x?}") };
+fn check_node_takes_broadcast(parser: Parser, bytes: &[u8]) {
+    let Some(Node::List(parts)) = Node::decode(parser, bytes) else {
+        panic!("no {}: {bytes:02x?}", parser.name())
+    };
     let [Node::Text(_), packet, options] = parts.as_slice() else { panic!("{parts:?}") };
     check_packet(packet);
     check_options(options);
@@ -147,8 +167,8 @@ fn check_options(options: &Node) {
     assert!(flags.iter().all(|(_, it)| matches!(it, Node::Bool(true) | Node::Number(_))));
 }
 
-fn check_node_takes_request(bytes: &[u8]) {
-    let request = Node::decode(bytes).expect("msgpack");
+fn check_node_takes_request(parser: Parser, bytes: &[u8]) {
+    let request = Node::decode(parser, bytes).expect("an object");
     for name in ["uid", "requestId"] {
         assert!(matches!(request.member(name), Some(Node::Text(_))));
     }
@@ -157,8 +177,8 @@ fn check_node_takes_request(bytes: &[u8]) {
     check_options(request.member("opts").expect("options"));
 }
 
-fn be_asked(message: &[u8]) {
-    let Ok(request) = decode_request(message, LIMITS) else { return };
+fn be_asked(parser: Parser, message: &[u8]) {
+    let Ok(request) = decode_request(parser, message, LIMITS) else { return };
     let check = |id: &_, answer: &Answer<'_>| {
         let mut out = Vec::new();
         write_answer(&mut out, id, answer);
@@ -190,10 +210,10 @@ fn be_asked(message: &[u8]) {
         PeerRequestBody::Broadcast { id, packet, audience, .. } => {
             let mut out = Vec::new();
             let args = std::str::from_utf8(&packet.args).expect("text");
-            write_ack(&mut out, &id, Some(args), &packet.attachments, WRITTEN_BYTES_MAX)
+            write_ack(&mut out, parser, &id, Some(args), &packet.attachments, WRITTEN_BYTES_MAX)
                 .expect("what arrived");
-            assert!(matches!(Node::decode(&out), Some(Node::Object(_))));
-            check_sent(&Broadcast::new(packet, audience.unwrap_or_default()));
+            assert!(matches!(Node::decode(parser, &out), Some(Node::Object(_))));
+            check_sent(parser, &Broadcast::new(packet, audience.unwrap_or_default()));
         }
         PeerRequestBody::Change { audience, change, .. } => check_change(&audience, &change),
         PeerRequestBody::ChangeNobody => {}
@@ -205,7 +225,7 @@ fn check_count(audience: &Audience) {
     let own_request = OwnRequest::Count { id: ShortId::new([3; 6]), audience };
     write_request(&mut out, &own(), &own_request).expect("no event");
     check_object(&out);
-    let again = decode_request(&out, LIMITS).expect("what is written").body;
+    let again = decode_request(Parser::default(), &out, LIMITS).expect("what is written").body;
     let PeerRequestBody::Count { asker, audience: heard, .. } = again else { panic!("{again:?}") };
     assert_eq!(asker, own());
     if spellable(&audience.rooms) && spellable(&audience.except) {
@@ -228,7 +248,7 @@ fn check_change(audience: &Audience, change: &Change) {
     let mut out = Vec::new();
     write_request(&mut out, &own(), &own_request).expect("no event");
     check_object(&out);
-    let again = decode_request(&out, LIMITS).expect("what is written");
+    let again = decode_request(Parser::default(), &out, LIMITS).expect("what is written");
     assert_eq!(again.uid.as_deref(), Some(own().as_str()));
     let rooms_of = |change: &Change| match change {
         Change::Join(rooms) | Change::Leave(rooms) => rooms.clone(),
@@ -240,17 +260,33 @@ fn check_change(audience: &Audience, change: &Change) {
     }
 }
 
+/// The same for rooms that the parser can spell.
+fn spelt(parser: Parser, broadcast: &Broadcast) -> Broadcast {
+    let mut broadcast = broadcast.clone();
+    if parser == Parser::Json {
+        let Audience { rooms, except } = &mut broadcast.audience;
+        // To nobody it would not be sent on.
+        if !spellable(rooms) {
+            rooms.push(Room::text(b"room"));
+        }
+        for list in [rooms, except] {
+            list.retain(|room| spellable(std::slice::from_ref(room)));
+        }
+    }
+    broadcast
+}
+
 /// Whether JSON can spell these rooms: infinity is a room in msgpack alone.
 fn spellable(rooms: &[Room]) -> bool {
     let is_finite = |bits: u64| f64::from_bits(bits).is_finite();
     rooms.iter().all(|room| !matches!(room, Room::Number(bits) if !is_finite(*bits)))
 }
 
-fn be_answered(message: &[u8]) {
-    let _ = answered_id(message, LIMITS);
-    let counted = decode_count(message, LIMITS);
+fn be_answered(parser: Parser, message: &[u8]) {
+    let _ = answered_id(parser, message, LIMITS);
+    let counted = decode_count(parser, message, LIMITS);
     assert!(counted.is_ok_and(|it| it.sockets < 1 << 53) || counted.is_err());
-    let Ok(response) = decode_response(message, LIMITS) else { return };
+    let Ok(response) = decode_response(parser, message, LIMITS) else { return };
     let check = |text: &str| assert!(json::check(text).is_ok(), "{text}");
     match response.body {
         PeerResponseBody::Sockets(sockets) => {
@@ -271,7 +307,7 @@ fn be_answered(message: &[u8]) {
 }
 
 /// Whatever the application emits, as long as it is JSON of a depth that is taken.
-fn send(message: &[u8]) {
+fn send(parser: Parser, message: &[u8]) {
     let text = String::from_utf8_lossy(message);
     if json::check(&text).is_ok_and(|it| it.depth <= LIMITS.depth_max) {
         let attachments = [Bytes::from_static(b"one"), Bytes::new()];
@@ -279,8 +315,8 @@ fn send(message: &[u8]) {
         let packet = Packet::new(text.as_bytes(), &attachments);
         let audience = Audience { except: rooms.clone(), rooms };
         let mut broadcast = Broadcast::new(packet, audience);
-        let has_binaries = check_sent(&broadcast);
+        let has_binaries = check_sent(parser, &broadcast);
         broadcast.packet.attachments = Vec::new();
-        assert!(check_sent(&broadcast) || !has_binaries);
+        assert!(check_sent(parser, &broadcast) || !has_binaries);
     }
 }

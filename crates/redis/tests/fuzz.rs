@@ -64,13 +64,18 @@ fn run(
 
 /// The messages of a golden file.
 fn golden(file: &str) -> Vec<Vec<u8>> {
-    let hex = |line: &str| {
-        let case: serde_json::Value = serde_json::from_str(line).expect("golden line");
+    golden_of(file, |_| true)
+}
+
+/// Those of its messages that are wanted.
+fn golden_of(file: &str, is_wanted: impl Fn(&serde_json::Value) -> bool) -> Vec<Vec<u8>> {
+    let cases = file.lines().map(|line| serde_json::from_str(line).expect("golden line"));
+    let hex = |case: serde_json::Value| {
         let digits = case["hex"].as_str().expect("hex").as_bytes().to_vec();
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16);
         digits.chunks(2).map(|pair| byte(pair).expect("hex")).collect()
     };
-    file.lines().map(hex).collect()
+    cases.filter(is_wanted).map(hex).collect()
 }
 
 const MSGPACK: &[u8] =
@@ -100,6 +105,17 @@ fn answers_hold_the_invariants() {
 }
 
 #[test]
+fn the_other_parsers_hold_the_invariants() {
+    let file = include_str!("golden/parsers.jsonl");
+    for (number, parser, alphabet) in [(1, "json", JSON), (2, "msgpackr", MSGPACK)] {
+        for (channel, what) in [(0, "broadcast"), (1, "request"), (2, "ack")] {
+            let seeds = golden_of(file, |it| it["what"] == what && it["parser"] == parser);
+            check(channel | number << 2, &seeds, alphabet, 20_000);
+        }
+    }
+}
+
+#[test]
 fn what_is_sent_holds_the_invariants() {
     let seeds = [
         r#"["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0,"num":7}]"#,
@@ -111,7 +127,9 @@ fn what_is_sent_holds_the_invariants() {
         r#"["a",-32,-33,-128,-129,-32768,-32769,-2147483648,-2147483649,127,128,255,256,65535,65536]"#,
     ]
     .map(|seed| seed.as_bytes().to_vec());
-    check(3, &seeds, JSON, 60_000);
+    for (parser, rounds) in [(0, 60_000), (1, 30_000), (2, 30_000)] {
+        check(3 | parser << 2, &seeds, JSON, rounds);
+    }
 }
 
 #[test]

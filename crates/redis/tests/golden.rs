@@ -4,41 +4,14 @@
 use bytes_of::{lines, rooms, text, unhex};
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    Answer, Change, Channels, DEFAULT_PREFIX, DecodeLimits, Garbage, Heard, OwnRequest, PeerCount,
-    PeerRequestBody, PeerRequestId, PeerResponseBody, ShortId, SocketFacts, decode_broadcast,
-    decode_count, decode_request, decode_response, write_ack, write_answer, write_broadcast,
-    write_broadcast_with_ack, write_request,
+    Answer, Change, Channels, DEFAULT_PREFIX, DecodeLimits, Garbage, Heard, OwnRequest, Parser,
+    PeerCount, PeerRequestBody, PeerRequestId, PeerResponseBody, ShortId, SocketFacts,
+    decode_broadcast, decode_count, decode_request, decode_response, write_ack, write_answer,
+    write_broadcast, write_broadcast_with_ack, write_request,
 };
 use serde_json::Value;
 
-/// Opening the files.
-mod bytes_of {
-    use relay_hub::Room;
-    use serde_json::Value;
-
-    pub(crate) fn lines(file: &str) -> Vec<Value> {
-        file.lines().map(|line| serde_json::from_str(line).expect("golden line")).collect()
-    }
-
-    pub(crate) fn text<'a>(case: &'a Value, key: &str) -> &'a str {
-        case[key].as_str().unwrap_or_else(|| panic!("{key} in {case}"))
-    }
-
-    pub(crate) fn unhex(hex: &str) -> Vec<u8> {
-        let pairs = hex.as_bytes().chunks(2);
-        pairs.map(|it| u8::from_str_radix(std::str::from_utf8(it).unwrap(), 16).unwrap()).collect()
-    }
-
-    /// Rooms of a case; those of other types are left out.
-    pub(crate) fn rooms(list: &Value) -> Vec<Room> {
-        let room = |it: &Value| match it {
-            Value::String(name) => Some(Room::text(name.as_bytes())),
-            Value::Number(number) => number.as_f64().map(Room::number),
-            _ => None,
-        };
-        list.as_array().expect("rooms").iter().filter_map(room).collect()
-    }
-}
+mod bytes_of;
 
 const LIMITS: DecodeLimits = DecodeLimits {
     message_bytes_max: 1_000_000,
@@ -76,7 +49,8 @@ fn broadcasts_are_the_bytes_of_the_adapter() {
         let volatile = case["volatile"] == true;
         let broadcast = Broadcast { volatile, ..Broadcast::new(packet(case), audience(case)) };
         let mut out = Vec::new();
-        write_broadcast(&mut out, &uid, nsp, &broadcast, BYTES_MAX).expect("an event");
+        write_broadcast(&mut out, Parser::Notepack, &uid, nsp, &broadcast, BYTES_MAX)
+            .expect("an event");
         assert_eq!(out, unhex(text(case, "hex")), "{case}");
         let channels = Channels::new(DEFAULT_PREFIX, nsp, &uid);
         assert_eq!(channels.of(&broadcast.audience), text(case, "channel").as_bytes());
@@ -88,14 +62,17 @@ fn broadcasts_are_the_bytes_of_the_adapter() {
 fn broadcasts_of_adapters_old_and_new_and_of_the_emitter_are_understood() {
     for case in lines(include_str!("golden/broadcasts.jsonl")) {
         let bytes = unhex(text(&case, "hex"));
-        let heard = decode_broadcast(&bytes, &peer(), text(&case, "nsp"), LIMITS);
+        let heard = decode_broadcast(Parser::Notepack, &bytes, &peer(), text(&case, "nsp"), LIMITS);
         let Ok(Heard::Broadcast(it)) = heard else { panic!("{heard:?} of {case}") };
         assert_eq!(it.packet, packet(&case), "{case}");
         assert_eq!((it.audience, it.flags.volatile), (audience(&case), case["volatile"] == true));
-        let elsewhere = decode_broadcast(&bytes, &peer(), "/else", LIMITS);
+        let elsewhere = decode_broadcast(Parser::Notepack, &bytes, &peer(), "/else", LIMITS);
         assert_eq!(elsewhere, Ok(Heard::OtherNamespace));
         if let Some(uid) = ShortId::parse(text(&case, "uid").as_bytes()) {
-            assert_eq!(decode_broadcast(&bytes, &uid, text(&case, "nsp"), LIMITS), Ok(Heard::Own));
+            assert_eq!(
+                decode_broadcast(Parser::Notepack, &bytes, &uid, text(&case, "nsp"), LIMITS),
+                Ok(Heard::Own)
+            );
         }
     }
 }
@@ -112,8 +89,16 @@ fn requests_are_the_bytes_of_the_adapter() {
             "broadcast" => {
                 let broadcast = Broadcast::new(packet(&case), whom());
                 let ids = (&uid, &request.expect("an id"));
-                write_broadcast_with_ack(&mut out, ids, "/relay", &broadcast, 500, BYTES_MAX)
-                    .expect("an event");
+                write_broadcast_with_ack(
+                    &mut out,
+                    Parser::Notepack,
+                    ids,
+                    "/relay",
+                    &broadcast,
+                    500,
+                    BYTES_MAX,
+                )
+                .expect("an event");
                 assert_eq!(out, unhex(text(&case, "hex")), "{case}");
                 continue;
             }
@@ -136,7 +121,7 @@ fn requests_are_the_bytes_of_the_adapter() {
 }
 
 fn check_request(case: &Value) {
-    let decoded = decode_request(&unhex(text(case, "hex")), LIMITS)
+    let decoded = decode_request(Parser::Notepack, &unhex(text(case, "hex")), LIMITS)
         .unwrap_or_else(|garbage| panic!("{garbage} in {case}"));
     let uid = match case["by"].as_str() {
         None => Some("abc123"),
@@ -197,7 +182,8 @@ fn requests_of_adapters_old_and_new_and_of_the_emitter_are_understood() {
 #[test]
 fn answers_are_the_bytes_of_the_adapter_and_are_understood() {
     let request = br#"{"uid":"peer01","requestId":"req001","type":1}"#;
-    let Ok(PeerRequestBody::AllRooms { id }) = decode_request(request, LIMITS).map(|it| it.body)
+    let Ok(PeerRequestBody::AllRooms { id }) =
+        decode_request(Parser::Notepack, request, LIMITS).map(|it| it.body)
     else {
         panic!("a request")
     };
@@ -225,7 +211,8 @@ fn answers_are_the_bytes_of_the_adapter_and_are_understood() {
                     .map(|it| Bytes::from(unhex(it.as_str().expect("hex"))))
                     .collect();
                 let json = case["json"].as_str();
-                write_ack(&mut out, &id, json, &attachments, BYTES_MAX).expect("a value");
+                write_ack(&mut out, Parser::Notepack, &id, json, &attachments, BYTES_MAX)
+                    .expect("a value");
             }
             what => panic!("{what}"),
         }
@@ -254,7 +241,7 @@ fn write_sockets(out: &mut Vec<u8>, id: &PeerRequestId, case: &Value) {
 }
 
 fn check_response(what: &str, case: &Value, bytes: &[u8]) {
-    let response = decode_response(bytes, LIMITS).expect("an answer");
+    let response = decode_response(Parser::Notepack, bytes, LIMITS).expect("an answer");
     assert_eq!(response.request_id, b"req001");
     match (what, response.body) {
         ("ids" | "sockets", PeerResponseBody::Sockets(sockets)) => {
@@ -295,7 +282,7 @@ fn a_request_to_count_is_a_fetch_for_a_node_server_and_has_an_answer_of_ours() {
         write_request(&mut out, &id("peer01"), &request).expect("a request");
         assert_eq!(String::from_utf8_lossy(&out), text(case, "request"));
         let Ok(PeerRequestBody::Count { asker, id: repeated, audience }) =
-            decode_request(&out, LIMITS).map(|it| it.body)
+            decode_request(Parser::Notepack, &out, LIMITS).map(|it| it.body)
         else {
             panic!("{case}")
         };
@@ -307,14 +294,21 @@ fn a_request_to_count_is_a_fetch_for_a_node_server_and_has_an_answer_of_ours() {
         );
         let sockets = case["sockets"].as_u64().expect("how many");
         let count = PeerCount { sockets, complete: true };
-        assert_eq!(decode_count(&unhex(text(case, "hex")), LIMITS), Ok(count), "{case}");
+        assert_eq!(
+            decode_count(Parser::Notepack, &unhex(text(case, "hex")), LIMITS),
+            Ok(count),
+            "{case}"
+        );
         for complete in [true, false] {
             let mut out = Vec::new();
             write_answer(&mut out, &repeated, &Answer::Count { sockets, complete });
             let expected =
                 format!("{{\"requestId\":\"req001\",\"count\":{sockets},\"complete\":{complete}}}");
             assert_eq!(String::from_utf8_lossy(&out), expected);
-            assert_eq!(decode_count(&out, LIMITS), Ok(PeerCount { sockets, complete }));
+            assert_eq!(
+                decode_count(Parser::Notepack, &out, LIMITS),
+                Ok(PeerCount { sockets, complete })
+            );
         }
     }
     assert_eq!(cases.len(), 8);
@@ -325,7 +319,8 @@ fn of_broken_broadcasts_none_is_taken_that_a_node_server_would_die_of() {
     let cases = lines(include_str!("golden/hostile.jsonl"));
     let mut taken = 0;
     for case in &cases {
-        let heard = decode_broadcast(&unhex(text(case, "hex")), &peer(), "/", LIMITS);
+        let heard =
+            decode_broadcast(Parser::Notepack, &unhex(text(case, "hex")), &peer(), "/", LIMITS);
         let Ok(Heard::Broadcast(it)) = heard else {
             // What Node delivers and we do not are packets that no client takes.
             let is_shape = matches!(heard, Err(Garbage::Shape(_)));

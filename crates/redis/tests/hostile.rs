@@ -2,12 +2,12 @@
 
 use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, PeerCount,
+    AnswerKind, Change, DecodeLimits, Garbage, Heard, ID_BYTES_MAX, OwnRequest, Parser, PeerCount,
     PeerRequestBody, PeerResponseBody, Refused, ShortId, answered_id, decode_broadcast,
     decode_broadcast_for, decode_count, decode_request, decode_response, write_broadcast,
     write_request,
 };
-use relay_socketio::msgpack::write_value;
+use relay_socketio::msgpack::{Library, write_value};
 
 const LIMITS: DecodeLimits = DecodeLimits {
     message_bytes_max: 2_000,
@@ -24,12 +24,12 @@ fn own() -> ShortId {
 /// The msgpack of a JSON text.
 fn msgpack(json: &str, attachments: &[Bytes]) -> Vec<u8> {
     let mut out = Vec::new();
-    write_value(&mut out, json, attachments, 1 << 20).expect("short");
+    write_value(&mut out, json, attachments, Library::Notepack, 1 << 20).expect("short");
     out
 }
 
 fn check_broadcast(json: &str, expected: Result<(), Garbage>) {
-    let heard = decode_broadcast(&msgpack(json, &[]), &own(), "/", LIMITS);
+    let heard = decode_broadcast(Parser::Notepack, &msgpack(json, &[]), &own(), "/", LIMITS);
     let taken = heard.map(|it| assert!(matches!(it, Heard::Broadcast(_)), "{it:?} of {json}"));
     assert_eq!(taken, expected, "{json}");
 }
@@ -66,14 +66,20 @@ fn broadcasts_of_other_shapes_are_garbage() {
         check_broadcast(&json, expected);
     }
     for bytes in [&b""[..], b"\xc1", b"[1,2,3]", b"\x93", b"\xdd\xff\xff\xff\xff", b"{}"] {
-        let heard = decode_broadcast(bytes, &own(), "/", LIMITS);
+        let heard = decode_broadcast(Parser::Notepack, bytes, &own(), "/", LIMITS);
         assert!(heard.is_err(), "{heard:?} of {bytes:?}");
     }
     let mut long = msgpack(&data(r#"["x"]"#), &[]);
     long.push(0);
-    assert_eq!(decode_broadcast(&long, &own(), "/", LIMITS), Err(Garbage::Encoding));
+    assert_eq!(
+        decode_broadcast(Parser::Notepack, &long, &own(), "/", LIMITS),
+        Err(Garbage::Encoding)
+    );
     let large = msgpack(&data(&format!("[\"{}\"]", "x".repeat(2_000))), &[]);
-    assert_eq!(decode_broadcast(&large, &own(), "/", LIMITS), Err(Garbage::TooLarge));
+    assert_eq!(
+        decode_broadcast(Parser::Notepack, &large, &own(), "/", LIMITS),
+        Err(Garbage::TooLarge)
+    );
 }
 
 /// An event with that many binaries, to everybody.
@@ -91,14 +97,20 @@ fn no_more_binaries_come_in_or_go_out_than_clients_accept() {
         let broadcast = with_binaries(count);
         let args = std::str::from_utf8(&broadcast.packet.args).expect("text");
         let json = format!(r#"["u",{{"type":2,"data":{args}}},{{"rooms":[]}}]"#);
-        decode_broadcast(&msgpack(&json, &broadcast.packet.attachments), &own(), "/", LIMITS)
+        decode_broadcast(
+            Parser::Notepack,
+            &msgpack(&json, &broadcast.packet.attachments),
+            &own(),
+            "/",
+            LIMITS,
+        )
     };
     assert!(matches!(data(10), Ok(Heard::Broadcast(it)) if it.packet.attachments.len() == 10));
     assert_eq!(data(11), Err(Garbage::TooManyAttachments));
 
     let send = |broadcast: &Broadcast| {
         let mut out = Vec::new();
-        let written = write_broadcast(&mut out, &own(), "/", broadcast, 100_000);
+        let written = write_broadcast(&mut out, Parser::Notepack, &own(), "/", broadcast, 100_000);
         assert_eq!(written.is_err(), out.is_empty());
         written
     };
@@ -119,7 +131,7 @@ fn what_would_break_clients_or_peers_is_not_written() {
         let packet = Packet::new(args.as_bytes(), &[]);
         let broadcast = Broadcast::new(packet, Audience::all());
         let mut out = Vec::new();
-        let written = write_broadcast(&mut out, &own(), "/", &broadcast, 1_000);
+        let written = write_broadcast(&mut out, Parser::Notepack, &own(), "/", &broadcast, 1_000);
         assert_eq!((written, out.len()), (Err(Refused::NotAnEvent), 0), "{args}");
     }
     for args in ["[]", r#"["error",1]"#, r#"["connection",1]"#, r#"["new_namespace"]"#] {
@@ -130,14 +142,14 @@ fn what_would_break_clients_or_peers_is_not_written() {
     let packet = Packet::new(format!("[\"{}\"]", "x".repeat(1_000)).as_bytes(), &[]);
     let mut out = vec![1];
     let broadcast = Broadcast::new(packet, Audience::all());
-    let written = write_broadcast(&mut out, &own(), "/", &broadcast, 999);
+    let written = write_broadcast(&mut out, Parser::Notepack, &own(), "/", &broadcast, 999);
     assert_eq!((written, out), (Err(Refused::TooLarge), vec![1]));
 }
 
 /// `None` for what is no request at all; else what it was understood as.
 fn asked(json: &str) -> Option<PeerRequestBody> {
-    let as_text = decode_request(json.as_bytes(), LIMITS);
-    let as_msgpack = decode_request(&msgpack(json, &[]), LIMITS);
+    let as_text = decode_request(Parser::Notepack, json.as_bytes(), LIMITS);
+    let as_msgpack = decode_request(Parser::Notepack, &msgpack(json, &[]), LIMITS);
     assert_eq!(as_text, as_msgpack, "{json}");
     as_text.ok().map(|it| it.body)
 }
@@ -190,7 +202,7 @@ fn rooms_that_cannot_be_are_nobody_and_never_everybody() {
     let body = asked(r#"{"type":4,"opts":{"rooms":[null]},"close":true}"#);
     assert_eq!(body, Some(PeerRequestBody::ChangeNobody));
     let json = r#"["u",{"type":2,"data":["x"]},{"rooms":[null]}]"#;
-    let heard = decode_broadcast(&msgpack(json, &[]), &own(), "/", LIMITS);
+    let heard = decode_broadcast(Parser::Notepack, &msgpack(json, &[]), &own(), "/", LIMITS);
     assert_eq!(heard, Ok(Heard::Nobody));
 }
 
@@ -224,11 +236,11 @@ fn answers_of_other_shapes_are_garbage() {
         r#"{"requestId":"r","sockets":[{"rooms":[]}]}"#,
         r#"{"requestId":"r","sockets":[{"id":"x","rooms":5}]}"#,
     ] {
-        assert!(decode_response(json.as_bytes(), LIMITS).is_err(), "{json}");
-        assert!(decode_response(&msgpack(json, &[]), LIMITS).is_err(), "{json}");
+        assert!(decode_response(Parser::Notepack, json.as_bytes(), LIMITS).is_err(), "{json}");
+        assert!(decode_response(Parser::Notepack, &msgpack(json, &[]), LIMITS).is_err(), "{json}");
     }
     for bytes in [&b"\xc0"[..], b"[]", b"{", b"", b"\xef\xbb\xbf{}"] {
-        assert!(decode_response(bytes, LIMITS).is_err(), "{bytes:?}");
+        assert!(decode_response(Parser::Notepack, bytes, LIMITS).is_err(), "{bytes:?}");
     }
 }
 
@@ -241,13 +253,16 @@ fn ids_are_no_longer_than_ids_are() {
             format!(r#"{{"uid":"u","requestId":"{id}","type":1}}"#),
             format!(r#"{{"requestid":"{id}","type":2}}"#),
         ] {
-            let decoded = decode_request(request.as_bytes(), LIMITS);
+            let decoded = decode_request(Parser::Notepack, request.as_bytes(), LIMITS);
             assert_eq!(decoded.err(), expected, "{request}");
         }
         let broadcast = msgpack(&format!(r#"["{id}",{{"type":2,"data":["x"]}},{{}}]"#), &[]);
-        assert_eq!(decode_broadcast(&broadcast, &own(), "/", LIMITS).err(), expected);
+        assert_eq!(
+            decode_broadcast(Parser::Notepack, &broadcast, &own(), "/", LIMITS).err(),
+            expected
+        );
         let answer = format!(r#"{{"requestId":"{id}","sockets":[]}}"#);
-        assert_eq!(answered_id(answer.as_bytes(), LIMITS).err(), expected);
+        assert_eq!(answered_id(Parser::Notepack, answer.as_bytes(), LIMITS).err(), expected);
     }
 }
 
@@ -255,14 +270,18 @@ fn ids_are_no_longer_than_ids_are() {
 fn whose_answer_it_is_stands_in_front_of_what_is_looked_at() {
     for json in [r#"{"requestId":"q\u0031","sockets":[}"#, r#"{"type":6,"requestId":"q1","data":"#]
     {
-        assert_eq!(answered_id(json.as_bytes(), LIMITS).as_deref(), Ok(&b"q1"[..]), "{json}");
-        assert!(decode_response(json.as_bytes(), LIMITS).is_err());
+        assert_eq!(
+            answered_id(Parser::Notepack, json.as_bytes(), LIMITS).as_deref(),
+            Ok(&b"q1"[..]),
+            "{json}"
+        );
+        assert!(decode_response(Parser::Notepack, json.as_bytes(), LIMITS).is_err());
     }
     let mut cut = msgpack(r#"{"type":9,"requestId":"q1","packet":["x"]}"#, &[]);
     cut.pop();
-    assert_eq!(answered_id(&cut, LIMITS).as_deref(), Ok(&b"q1"[..]));
+    assert_eq!(answered_id(Parser::Notepack, &cut, LIMITS).as_deref(), Ok(&b"q1"[..]));
     for none in [&b""[..], b"{", b"{}", b"[]", b"\x80", b"\xc1", br#"{"requestId":5}"#] {
-        assert!(answered_id(none, LIMITS).is_err(), "{none:?}");
+        assert!(answered_id(Parser::Notepack, none, LIMITS).is_err(), "{none:?}");
     }
 }
 
@@ -271,7 +290,7 @@ fn more_sockets_than_may_be_kept_are_not_taken() {
     let sockets = |count: usize| {
         let list = vec![r#""s""#; count].join(",");
         let json = format!(r#"{{"requestId":"q","sockets":[{list}]}}"#);
-        match decode_response(json.as_bytes(), LIMITS).expect("an answer").body {
+        match decode_response(Parser::Notepack, json.as_bytes(), LIMITS).expect("an answer").body {
             PeerResponseBody::Sockets(sockets) => sockets.len(),
             other => panic!("{other:?}"),
         }
@@ -334,18 +353,22 @@ fn counts_of_other_shapes_are_garbage_and_no_list_is_too_long_to_be_counted() {
         let expected = expected
             .map(|(sockets, complete)| PeerCount { sockets, complete })
             .map_err(Garbage::Shape);
-        assert_eq!(decode_count(json.as_bytes(), LIMITS), expected, "{json}");
-        assert_eq!(decode_count(&msgpack(&json, &[]), LIMITS), expected, "{json}");
+        assert_eq!(decode_count(Parser::Notepack, json.as_bytes(), LIMITS), expected, "{json}");
+        assert_eq!(
+            decode_count(Parser::Notepack, &msgpack(&json, &[]), LIMITS),
+            expected,
+            "{json}"
+        );
     }
     for bytes in [&b"\xc0"[..], b"[]", b"{", b"", br#"{"count":1,"complete":true"#] {
-        assert!(decode_count(bytes, LIMITS).is_err(), "{bytes:?}");
+        assert!(decode_count(Parser::Notepack, bytes, LIMITS).is_err(), "{bytes:?}");
     }
     let large = format!(r#"{{"requestId":"q","count":1{}}}"#, " ".repeat(2_000));
-    assert_eq!(decode_count(large.as_bytes(), LIMITS), Err(Garbage::TooLarge));
+    assert_eq!(decode_count(Parser::Notepack, large.as_bytes(), LIMITS), Err(Garbage::TooLarge));
     // Far more than may be kept of a fetch.
     let list = vec![r#""s""#; 400].join(",");
     let json = format!(r#"{{"requestId":"q","sockets":[{list}]}}"#);
-    let counted = decode_count(json.as_bytes(), LIMITS).map(|it| it.sockets);
+    let counted = decode_count(Parser::Notepack, json.as_bytes(), LIMITS).map(|it| it.sockets);
     assert_eq!(counted, Ok(400));
 }
 
@@ -359,7 +382,7 @@ fn of_a_packet_for_nobody_nothing_is_made() {
     ] {
         let message = msgpack(&format!(r#"["u",{packet},{opts}]"#), &[]);
         let decode = |wanted: bool| {
-            decode_broadcast_for(&message, &own(), "/", LIMITS, |audience| {
+            decode_broadcast_for(Parser::Notepack, &message, &own(), "/", LIMITS, |audience| {
                 let rooms = vec![Room::text(b"a"), Room::number(5.0)];
                 assert_eq!(*audience, Audience { rooms, except: vec![Room::text(b"b")] });
                 wanted

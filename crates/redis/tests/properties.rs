@@ -1,11 +1,11 @@
 //! Whatever this instance sends, a peer that speaks as we do reads the same from it.
 
 use proptest::prelude::*;
-use relay_hub::{Audience, Broadcast, Bytes, Packet, Room};
+use relay_hub::{AckValue, Audience, Broadcast, Bytes, Packet, Room};
 use relay_redis::classic::{
-    Answer, Change, DecodeLimits, Heard, OwnRequest, PeerRequestBody, PeerResponseBody, ShortId,
-    SocketFacts, decode_broadcast, decode_request, decode_response, write_answer, write_broadcast,
-    write_request,
+    Answer, Change, DecodeLimits, Heard, OwnRequest, Parser, PeerRequestBody, PeerResponseBody,
+    ShortId, SocketFacts, answered_id, decode_broadcast, decode_request, decode_response,
+    write_ack, write_answer, write_broadcast, write_broadcast_with_ack, write_request,
 };
 
 const LIMITS: DecodeLimits = DecodeLimits {
@@ -66,6 +66,20 @@ fn packet() -> impl Strategy<Value = Packet> {
     })
 }
 
+/// What of a packet arrives: in JSON binaries are the objects that `JSON.stringify` makes of them.
+fn arriving(parser: Parser, packet: &Packet) -> Packet {
+    if parser != Parser::Json {
+        return packet.clone();
+    }
+    let mut args = String::from_utf8(packet.args.to_vec()).unwrap();
+    for (at, binary) in packet.attachments.iter().enumerate() {
+        let placeholder = format!("{{\"_placeholder\":true,\"num\":{at}}}");
+        let bytes = serde_json::to_string(&binary[..]).unwrap();
+        args = args.replace(&placeholder, &format!("{{\"type\":\"Buffer\",\"data\":{bytes}}}"));
+    }
+    Packet::new(args.as_bytes(), &[])
+}
+
 proptest! {
     #[test]
     fn broadcasts_arrive_as_they_were(
@@ -73,13 +87,47 @@ proptest! {
     ) {
         let broadcast = Broadcast { volatile, ..Broadcast::new(packet, audience) };
         let (uid, mut out) = (ShortId::new(random), Vec::new());
-        write_broadcast(&mut out, &uid, "/é", &broadcast, 1 << 20).unwrap();
         let peer = ShortId::new(random.map(|it| it ^ 1));
-        let heard = decode_broadcast(&out, &peer, "/é", LIMITS).unwrap();
-        let Heard::Broadcast(it) = heard else { panic!("{heard:?}") };
-        prop_assert_eq!((&it.packet, &it.audience), (&broadcast.packet, &broadcast.audience));
-        prop_assert_eq!(it.flags.volatile, volatile);
-        prop_assert_eq!(decode_broadcast(&out, &uid, "/é", LIMITS), Ok(Heard::Own));
+        for parser in Parser::ALL {
+            out.clear();
+            write_broadcast(&mut out, parser, &uid, "/é", &broadcast, 1 << 20).unwrap();
+            let heard = decode_broadcast(parser, &out, &peer, "/é", LIMITS).unwrap();
+            let Heard::Broadcast(it) = heard else { panic!("{heard:?}") };
+            prop_assert_eq!(&it.packet, &arriving(parser, &broadcast.packet));
+            prop_assert_eq!((&it.audience, it.flags.volatile), (&broadcast.audience, volatile));
+            prop_assert_eq!(decode_broadcast(parser, &out, &uid, "/é", LIMITS), Ok(Heard::Own));
+        }
+    }
+
+    #[test]
+    fn broadcasts_with_acknowledgement_and_what_is_said_to_them_arrive_as_they_were(
+        packet in packet(), audience in audience(), timeout_ms in 0..1_u32 << 31, random: [u8; 6],
+    ) {
+        let broadcast = Broadcast::new(packet, audience);
+        let (uid, own) = (ShortId::new(random), ShortId::new([7; 6]));
+        for parser in Parser::ALL {
+            let mut out = Vec::new();
+            let ids = (&uid, &own);
+            write_broadcast_with_ack(&mut out, parser, ids, "/", &broadcast, timeout_ms, 1 << 20)
+                .unwrap();
+            let request = decode_request(parser, &out, LIMITS).unwrap();
+            prop_assert_eq!(request.uid.as_deref(), Some(uid.as_str()));
+            let PeerRequestBody::Broadcast { id, packet, audience, flags } = request.body else {
+                panic!("{request:?}")
+            };
+            let arrived = arriving(parser, &broadcast.packet);
+            prop_assert_eq!((&packet, audience.as_ref()), (&arrived, Some(&broadcast.audience)));
+            prop_assert_eq!((id.as_bytes(), flags.timeout_ms), (&own.as_bytes()[..], Some(timeout_ms)));
+
+            out.clear();
+            let json = std::str::from_utf8(&broadcast.packet.args).unwrap();
+            let attachments = &broadcast.packet.attachments;
+            write_ack(&mut out, parser, &id, Some(json), attachments, 1 << 20).unwrap();
+            prop_assert_eq!(&*answered_id(parser, &out, LIMITS).unwrap(), own.as_bytes());
+            let response = decode_response(parser, &out, LIMITS).unwrap();
+            let said = AckValue { json: arrived.args, attachments: arrived.attachments };
+            prop_assert_eq!(response.body, PeerResponseBody::Ack(Some(said)));
+        }
     }
 
     #[test]
@@ -102,7 +150,7 @@ proptest! {
         ] {
             let mut out = Vec::new();
             write_request(&mut out, &id, &request).unwrap();
-            let decoded = decode_request(&out, LIMITS).unwrap();
+            let decoded = decode_request(Parser::Notepack, &out, LIMITS).unwrap();
             prop_assert_eq!(decoded.uid.as_deref(), Some(id.as_str()));
             prop_assert_eq!(decoded.body, expected);
         }
@@ -116,14 +164,14 @@ proptest! {
         let (uid, own) = (ShortId::new(random), ShortId::new([7; 6]));
         let audience = Audience::all();
         write_request(&mut out, &uid, &OwnRequest::Fetch { id: own, audience: &audience }).unwrap();
-        let asked = decode_request(&out, LIMITS).unwrap().body;
+        let asked = decode_request(Parser::Notepack, &out, LIMITS).unwrap().body;
         let PeerRequestBody::Fetch { id, .. } = asked else { panic!("{asked:?}") };
         let facts = SocketFacts {
             id: &socket, handshake_json: "{}", rooms: &rooms, data_json: &data,
         };
         out.clear();
         write_answer(&mut out, &id, &Answer::Sockets(&[facts, facts]));
-        let response = decode_response(&out, LIMITS).unwrap();
+        let response = decode_response(Parser::Notepack, &out, LIMITS).unwrap();
         prop_assert_eq!(response.request_id, own.as_bytes());
         let PeerResponseBody::Sockets(sockets) = response.body else { panic!("sockets") };
         prop_assert_eq!(sockets.len(), 2);

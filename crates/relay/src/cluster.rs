@@ -64,9 +64,10 @@ impl Prepared {
         let (mut seed, mut attempts) = ([0; 32], [0; 8]);
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         getrandom::fill(&mut attempts).map_err(io::Error::other)?;
-        let Redis { address, prefix, permissions } = redis;
+        let Redis { address, prefix, parser, permissions } = redis;
         let settings = ClusterSettings {
             prefix,
+            parser,
             permissions,
             link: LinkSettings {
                 batch_bytes_max: limits.cluster.batch_bytes_max,

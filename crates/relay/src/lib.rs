@@ -58,6 +58,7 @@ pub use relay_hub::{
     Audience, Bytes, CallLimits, EmitError, EndReason, JoinError, Limits, LogLimits, MetricLimits,
     Refusal, Room, SocketId,
 };
+pub use relay_redis::classic::Parser;
 pub use relay_redis::cluster::{Permission, Permissions};
 pub use relay_redis::link::AddressInvalid;
 pub use relay_server as server;

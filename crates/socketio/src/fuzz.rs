@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::decoder::{Decoder, DecoderLimits, Role};
 use crate::json::{self, Kind};
-use crate::msgpack::{self, Reader, TooLarge};
+use crate::msgpack::{self, Library, Reader, TooLarge};
 use crate::packet::{self, Args, Attachments, Body, Packet};
 use crate::placeholder;
 
@@ -228,27 +228,35 @@ fn encode_msgpack(packet: &Packet<'_>) -> Option<Vec<u8>> {
 /// msgpack of bounded size that keeps its value.
 pub fn msgpack_encoder(data: &[u8]) {
     let text = String::from_utf8_lossy(&data[..data.len().min(JSON_BYTES_MAX)]);
+    for library in [Library::Notepack, Library::Msgpackr] {
+        check_msgpack_of(&text, library);
+    }
+}
+
+fn check_msgpack_of(text: &str, library: Library) {
     let attachments = [Bytes::from_static(b"one"), Bytes::new()];
     let mut out = vec![7];
-    let written = msgpack::write_value(&mut out, &text, &attachments, MSGPACK_BYTES_MAX);
+    let written = msgpack::write_value(&mut out, text, &attachments, library, MSGPACK_BYTES_MAX);
     assert!(out.len() <= 1 + MSGPACK_BYTES_MAX && out[0] == 7);
     assert!(written != Err(TooLarge) || out.len() == 1);
-    let Ok(checked) = json::check(&text) else { return };
+    let Ok(checked) = json::check(text) else { return };
     assert_eq!(written, Ok(()));
     let mut first = Vec::new();
-    msgpack::write_value(&mut first, &text, &[], text.len() * 9 / 4 + 8).expect("a short value");
+    let bytes_max = text.len() * 9 / 4 + 8;
+    msgpack::write_value(&mut first, text, &[], library, bytes_max).expect("a short value");
     // A member `__proto__`, infinity and lone surrogates do not come back; what does, stays.
-    let second = rewrite(&first, checked.depth);
-    assert_eq!(rewrite(&second, checked.depth), second);
+    let second = rewrite(&first, checked.depth, library);
+    assert_eq!(rewrite(&second, checked.depth, library), second);
 }
 
 /// Reads a value and writes it again.
-fn rewrite(msgpack: &[u8], depth_max: u32) -> Vec<u8> {
-    let mut reader = Reader::new(msgpack);
+fn rewrite(msgpack: &[u8], depth_max: u32, library: Library) -> Vec<u8> {
+    let mut reader = Reader::new(msgpack, library);
     let value = msgpack::read_value(&mut reader, 0, depth_max).expect("what is written");
     reader.finish().expect("nothing is behind it");
     assert_eq!(json::check(&value.json).map(|checked| checked.depth), Ok(value.depth));
     let mut out = Vec::new();
-    msgpack::write_value(&mut out, &value.json, &[], MSGPACK_BYTES_MAX).expect("a short value");
+    msgpack::write_value(&mut out, &value.json, &[], library, MSGPACK_BYTES_MAX)
+        .expect("a short value");
     out
 }

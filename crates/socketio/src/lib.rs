@@ -22,10 +22,12 @@ pub mod packet;
 #[doc(hidden)]
 pub mod fuzz;
 
+mod buffers;
 mod parser;
 mod placeholder;
 mod reassembly;
 
+pub use buffers::write_with_buffers;
 pub use decoder::{DecodeError, Decoder, DecoderLimits, Fault, Role};
 pub use packet::{Args, Attachments, Body, EventName, Packet, PacketType};
 pub use parser::Parser;

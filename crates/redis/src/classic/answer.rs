@@ -9,6 +9,7 @@ use relay_socketio::msgpack::{write_map_header, write_number, write_str};
 
 use super::event::{Refused, write_with_binaries};
 use super::id::{PeerRequestId, Spelling};
+use super::parser::{Form, Parser};
 use super::request::AnswerKind;
 use super::rooms::{utf8, write_json_rooms};
 
@@ -140,31 +141,46 @@ fn write_socket(out: &mut Vec<u8>, socket: &SocketFacts<'_>) {
     out.push(b'}');
 }
 
-/// Appends what one client acknowledged a broadcast with, as msgpack: the first argument, if it
-/// gave any, with the binaries that it refers to.
+/// Appends what one client acknowledged a broadcast with, in the form of the cluster's parser: the
+/// first argument, if it gave any, with the binaries that it refers to.
 ///
 /// # Errors
 /// What makes it unfit for a Node server; then nothing is appended.
 pub fn write_ack(
     out: &mut Vec<u8>,
+    parser: Parser,
     id: &PeerRequestId,
     first_json: Option<&str>,
     attachments: &[Bytes],
     bytes_max: usize,
 ) -> Result<(), Refused> {
     let begin = out.len();
-    write_map_header(out, if first_json.is_some() { 3 } else { 2 });
-    write_str(out, b"type");
-    write_number(out, 9.0);
-    write_str(out, b"requestId");
-    write_str(out, &utf8(&id.text));
+    match parser.form() {
+        Form::Json => {
+            out.extend_from_slice(b"{\"type\":9,\"requestId\":");
+            json::write_string_wtf8(out, &id.text);
+        }
+        Form::Msgpack(library) => {
+            write_map_header(out, if first_json.is_some() { 3 } else { 2 });
+            write_str(out, b"type");
+            write_number(out, 9.0, library);
+            write_str(out, b"requestId");
+            write_str(out, &utf8(&id.text));
+        }
+    }
     if let Some(first) = first_json {
-        write_str(out, b"packet");
-        let written = write_with_binaries(out, first, attachments, bytes_max);
+        match parser.form() {
+            Form::Json => out.extend_from_slice(b",\"packet\":"),
+            Form::Msgpack(_) => write_str(out, b"packet"),
+        }
+        let written = write_with_binaries(out, parser, first, attachments, bytes_max);
         if written.is_err() {
             out.truncate(begin);
             return written;
         }
+    }
+    if let Form::Json = parser.form() {
+        out.push(b'}');
     }
     Ok(())
 }

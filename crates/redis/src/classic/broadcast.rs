@@ -1,13 +1,15 @@
-//! Broadcasts: `[uid, packet, {rooms, except, flags}]` in msgpack.
+//! Broadcasts: `[uid, packet, {rooms, except, flags}]` in the form of the cluster's parser.
 
 use relay_hub::{Audience, Broadcast, Packet};
+use relay_socketio::json::{self, Kind};
 use relay_socketio::msgpack::{Reader, Token, Value, read_value, write_array_header, write_str};
 
-use super::document::DecodeLimits;
+use super::document::{DecodeLimits, members, number, string};
 use super::event::{Refused, packet, write_packet};
 use super::garbage::Garbage;
 use super::id::{ShortId, bounded};
 use super::options::{Flags, Options, write_options};
+use super::parser::{Form, Parser};
 
 /// A broadcast of another instance, or of an emitter outside of the cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,12 +43,13 @@ pub enum Heard {
 /// # Errors
 /// What makes the message none.
 pub fn decode_broadcast(
+    parser: Parser,
     bytes: &[u8],
     uid: &ShortId,
     namespace: &str,
     limits: DecodeLimits,
 ) -> Result<Heard, Garbage> {
-    decode_broadcast_for(bytes, uid, namespace, limits, |_| true)
+    decode_broadcast_for(parser, bytes, uid, namespace, limits, |_| true)
 }
 
 /// The same, if `is_wanted` says that the audience may have somebody here; otherwise nothing is made
@@ -55,13 +58,34 @@ pub fn decode_broadcast(
 /// # Errors
 /// What makes the message none.
 pub fn decode_broadcast_for(
+    parser: Parser,
     bytes: &[u8],
     uid: &ShortId,
     namespace: &str,
     limits: DecodeLimits,
     is_wanted: impl FnOnce(&Audience) -> bool,
 ) -> Result<Heard, Garbage> {
-    let mut reader = Reader::new(bytes);
+    match parser.form() {
+        Form::Json => from_json(bytes, uid, namespace, limits, is_wanted),
+        Form::Msgpack(library) => from_msgpack(
+            Reader::new(bytes, library),
+            bytes.len(),
+            uid,
+            namespace,
+            limits,
+            is_wanted,
+        ),
+    }
+}
+
+fn from_msgpack(
+    mut reader: Reader<'_>,
+    message_bytes: usize,
+    uid: &ShortId,
+    namespace: &str,
+    limits: DecodeLimits,
+    is_wanted: impl FnOnce(&Audience) -> bool,
+) -> Result<Heard, Garbage> {
     let Token::Array(3) = reader.token()? else { return Err(Garbage::Shape("message")) };
     let sender = match reader.whole()? {
         Token::Str(sender) if sender == uid.as_bytes() => return Ok(Heard::Own),
@@ -69,7 +93,7 @@ pub fn decode_broadcast_for(
         // Node takes anything; nobody sends anything else.
         _ => return Err(Garbage::Shape("uid")),
     };
-    if bytes.len() > limits.message_bytes_max {
+    if message_bytes > limits.message_bytes_max {
         return Err(Garbage::TooLarge);
     }
     bounded(sender)?;
@@ -113,15 +137,80 @@ fn read_packet(
             }
         }
     }
-    // Servers of Socket.IO 2 tell events with binaries by a type of their own.
     if !is_here {
         let nothing = Value { json: String::new(), depth: 0, attachments: Vec::new() };
         return Ok((data.unwrap_or(nothing), false));
     }
-    if !matches!(packet_type, Some(Token::Number(2.0 | 5.0))) {
+    if !matches!(packet_type, Some(Token::Number(it)) if is_event_type(it)) {
         return Err(Garbage::Shape("type"));
     }
     Ok((data.ok_or(Garbage::Shape("data"))?, true))
+}
+
+fn from_json(
+    bytes: &[u8],
+    uid: &ShortId,
+    namespace: &str,
+    limits: DecodeLimits,
+    is_wanted: impl FnOnce(&Audience) -> bool,
+) -> Result<Heard, Garbage> {
+    if begins_with_uid(bytes, uid) {
+        return Ok(Heard::Own);
+    }
+    if bytes.len() > limits.message_bytes_max {
+        return Err(Garbage::TooLarge);
+    }
+    // As Node does before it parses.
+    let text = String::from_utf8_lossy(bytes);
+    let checked = json::check(&text).map_err(|_| Garbage::Encoding)?;
+    let mut parts = json::elements(&text);
+    let (Some(sender), Some(raw_packet), Some(options), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Garbage::Shape("message"));
+    };
+    let sender = string(Some(sender)).ok_or(Garbage::Shape("uid"))?;
+    if *sender == *uid.as_bytes() {
+        return Ok(Heard::Own);
+    }
+    bounded(&sender)?;
+    let options = Options::from_json(options, limits.rooms_max)?;
+    let Some(audience) = options.audience.filter(is_wanted) else { return Ok(Heard::Nobody) };
+    if json::kind(raw_packet) != Kind::Object {
+        return Err(Garbage::Shape("packet"));
+    }
+    let [packet_type, name, data] = members(raw_packet, ["type", "nsp", "data"]);
+    let is_here = match name {
+        Some(_) => string(name).is_some_and(|it| *it == *namespace.as_bytes()),
+        None => namespace == "/",
+    };
+    if !is_here {
+        return Ok(Heard::OtherNamespace);
+    }
+    if !number(packet_type).is_some_and(is_event_type) {
+        return Err(Garbage::Shape("type"));
+    }
+    let data = data.ok_or(Garbage::Shape("data"))?;
+    // It is not deeper than what it is in.
+    let depth = if checked.depth <= limits.depth_max {
+        checked.depth
+    } else {
+        json::check(data).map_err(|_| Garbage::Encoding)?.depth
+    };
+    let packet = packet(Value { json: data.to_owned(), depth, attachments: Vec::new() }, limits)?;
+    let sender = sender.as_ref().into();
+    Ok(Heard::Broadcast(PeerBroadcast { sender, packet, audience, flags: options.flags }))
+}
+
+/// Whether it begins as what this instance sends.
+fn begins_with_uid(message: &[u8], uid: &ShortId) -> bool {
+    let rest = message.strip_prefix(b"[\"").and_then(|it| it.strip_prefix(uid.as_bytes()));
+    rest.is_some_and(|it| it.starts_with(b"\","))
+}
+
+/// Servers of Socket.IO 2 tell events with binaries by a type of their own.
+fn is_event_type(packet_type: f64) -> bool {
+    packet_type == 2.0 || packet_type == 5.0
 }
 
 /// Appends a broadcast of this instance, which is `uid` in `namespace`.
@@ -130,20 +219,36 @@ fn read_packet(
 /// What makes it unfit for the other instances; then nothing is appended.
 pub fn write_broadcast(
     out: &mut Vec<u8>,
+    parser: Parser,
     uid: &ShortId,
     namespace: &str,
     broadcast: &Broadcast,
     bytes_max: usize,
 ) -> Result<(), Refused> {
     let begin = out.len();
-    write_array_header(out, 3);
-    write_str(out, uid.as_bytes());
-    let written = write_packet(out, namespace, &broadcast.packet, bytes_max);
+    match parser.form() {
+        Form::Json => {
+            out.push(b'[');
+            json::write_string(out, uid.as_str());
+            out.push(b',');
+        }
+        Form::Msgpack(_) => {
+            write_array_header(out, 3);
+            write_str(out, uid.as_bytes());
+        }
+    }
+    let written = write_packet(out, parser, namespace, &broadcast.packet, bytes_max);
     if written.is_err() {
         out.truncate(begin);
         return written;
     }
     let flags = Flags { volatile: broadcast.volatile, ..Flags::default() };
-    write_options(out, &broadcast.audience, flags);
+    if let Form::Json = parser.form() {
+        out.push(b',');
+    }
+    write_options(out, parser, &broadcast.audience, flags);
+    if let Form::Json = parser.form() {
+        out.push(b']');
+    }
     Ok(())
 }

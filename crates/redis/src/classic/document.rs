@@ -1,4 +1,5 @@
-//! Requests and answers as documents: JSON text, or msgpack told by its first byte.
+//! Requests and answers as documents: JSON text, told by its first byte, or what the cluster's parser
+//! makes of an object.
 //!
 //! Owns turning both into JSON text whose members can be looked up; binaries become placeholders.
 
@@ -9,6 +10,7 @@ use relay_socketio::json::{self, Kind};
 use relay_socketio::msgpack::{Reader, read_value};
 
 use super::garbage::Garbage;
+use super::parser::{Form, Parser};
 
 /// What is taken from Redis.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,26 +39,38 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn read(bytes: &'a [u8], limits: DecodeLimits) -> Result<Self, Garbage> {
+    pub(super) fn read(
+        parser: Parser,
+        bytes: &'a [u8],
+        limits: DecodeLimits,
+    ) -> Result<Self, Garbage> {
         if bytes.len() > limits.message_bytes_max {
             return Err(Garbage::TooLarge);
         }
         let depth_max = limits.depth_max.saturating_add(ENVELOPE_DEPTH);
-        if bytes.first() == Some(&b'{') {
-            let json = String::from_utf8_lossy(bytes);
-            let checked = json::check(&json).map_err(|_| Garbage::Encoding)?;
-            if checked.depth > depth_max {
-                return Err(Garbage::TooDeep);
-            }
-            return Ok(Self { json, attachments: Vec::new() });
-        }
-        let mut reader = Reader::new(bytes);
+        let library = match parser.form() {
+            Form::Msgpack(library) if bytes.first() != Some(&b'{') => library,
+            Form::Json | Form::Msgpack(_) => return Self::from_json(bytes, depth_max),
+        };
+        let mut reader = Reader::new(bytes, library);
         let value = read_value(&mut reader, limits.attachments_max, depth_max)?;
         reader.finish()?;
         if json::kind(&value.json) != Kind::Object {
             return Err(Garbage::Shape("message"));
         }
         Ok(Self { json: Cow::Owned(value.json), attachments: value.attachments })
+    }
+
+    fn from_json(bytes: &'a [u8], depth_max: u32) -> Result<Self, Garbage> {
+        let json = String::from_utf8_lossy(bytes);
+        let checked = json::check(&json).map_err(|_| Garbage::Encoding)?;
+        if checked.depth > depth_max {
+            return Err(Garbage::TooDeep);
+        }
+        if checked.kind != Kind::Object {
+            return Err(Garbage::Shape("message"));
+        }
+        Ok(Self { json, attachments: Vec::new() })
     }
 
     /// The values of the members with these names.

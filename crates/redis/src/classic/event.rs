@@ -8,13 +8,14 @@ use std::fmt;
 use relay_hub::{Bytes, Packet};
 use relay_socketio::json::{self, Kind};
 use relay_socketio::msgpack::{
-    Reader, Token, Value, write_map_header, write_number, write_str, write_value,
+    Library, Reader, Token, Value, write_map_header, write_number, write_str, write_value,
 };
 use relay_socketio::packet::RESERVED_EVENT_NAMES;
-use relay_socketio::placeholders_are_valid;
+use relay_socketio::{placeholders_are_valid, write_with_buffers};
 
 use super::document::DecodeLimits;
 use super::garbage::Garbage;
+use super::parser::{Form, Parser};
 
 /// Binaries that clients accept in one packet. Node servers pass on whatever they get, so that
 /// more must not leave towards them either.
@@ -93,6 +94,7 @@ pub(super) fn text(packet: &Packet) -> Result<&str, Refused> {
 /// Appends the packet of an event.
 pub(super) fn write_packet(
     out: &mut Vec<u8>,
+    parser: Parser,
     namespace: &str,
     packet: &Packet,
     bytes_max: usize,
@@ -101,19 +103,31 @@ pub(super) fn write_packet(
     if !is_event(args, &RESERVED_EVENT_NAMES) {
         return Err(Refused::NotAnEvent);
     }
-    write_map_header(out, 3);
-    write_str(out, b"type");
-    write_number(out, 2.0);
-    write_str(out, b"data");
-    write_with_binaries(out, args, &packet.attachments, bytes_max)?;
-    write_str(out, b"nsp");
-    write_str(out, namespace.as_bytes());
+    match parser.form() {
+        Form::Json => {
+            out.extend_from_slice(b"{\"type\":2,\"data\":");
+            write_with_binaries(out, parser, args, &packet.attachments, bytes_max)?;
+            out.extend_from_slice(b",\"nsp\":");
+            json::write_string(out, namespace);
+            out.push(b'}');
+        }
+        Form::Msgpack(library) => {
+            write_map_header(out, 3);
+            write_str(out, b"type");
+            write_number(out, 2.0, library);
+            write_str(out, b"data");
+            write_with_binaries(out, parser, args, &packet.attachments, bytes_max)?;
+            write_str(out, b"nsp");
+            write_str(out, namespace.as_bytes());
+        }
+    }
     Ok(())
 }
 
 /// Appends a value with its binaries inline.
 pub(super) fn write_with_binaries(
     out: &mut Vec<u8>,
+    parser: Parser,
     json: &str,
     attachments: &[Bytes],
     bytes_max: usize,
@@ -125,17 +139,24 @@ pub(super) fn write_with_binaries(
     if !attachments.is_empty() && !placeholders_are_valid(json, attachments.len()) {
         return Err(Refused::PlaceholderInvalid);
     }
+    let library = match parser.form() {
+        Form::Json => {
+            return write_with_buffers(out, json, attachments, bytes_max)
+                .map_err(|_| Refused::TooLarge);
+        }
+        Form::Msgpack(library) => library,
+    };
     let begin = out.len();
-    write_value(out, json, attachments, bytes_max).map_err(|_| Refused::TooLarge)?;
+    write_value(out, json, attachments, library, bytes_max).map_err(|_| Refused::TooLarge)?;
     // A text may refer to one binary more than once; receivers see as many binaries.
-    if !attachments.is_empty() && binaries(&out[begin..]) > ATTACHMENTS_MAX {
+    if !attachments.is_empty() && binaries(&out[begin..], library) > ATTACHMENTS_MAX {
         return Err(Refused::TooManyAttachments);
     }
     Ok(())
 }
 
-fn binaries(value: &[u8]) -> usize {
-    let mut reader = Reader::new(value);
+fn binaries(value: &[u8], library: Library) -> usize {
+    let mut reader = Reader::new(value, library);
     let tokens = std::iter::from_fn(|| reader.token().ok());
     tokens.filter(|token| matches!(token, Token::Bin(_))).count()
 }

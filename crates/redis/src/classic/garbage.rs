@@ -11,7 +11,8 @@ use relay_socketio::msgpack::{MsgpackError, MsgpackErrorKind};
 pub enum Garbage {
     /// More bytes than [`super::DecodeLimits::message_bytes_max`].
     TooLarge,
-    /// It begins like neither msgpack nor JSON, or ends too early or too late.
+    /// It is not of the form that the parser of the cluster writes: it begins otherwise, or ends
+    /// too early or too late.
     Encoding,
     /// It nests deeper than what may go to clients.
     TooDeep,
@@ -62,6 +63,7 @@ impl From<MsgpackError> for Garbage {
             MsgpackErrorKind::UnexpectedEnd
             | MsgpackErrorKind::UnusedByte
             | MsgpackErrorKind::KeyInvalid
+            | MsgpackErrorKind::ExtensionUnknown
             | MsgpackErrorKind::TrailingBytes => Self::Encoding,
         }
     }

@@ -6,12 +6,12 @@
 //! is awaited for how long, nor what an instance does with a message.
 //!
 //! # What a peer must never get
-//! A Node server decodes broadcasts without a safety net: bytes that are no msgpack, or of another
-//! shape, end its process or leave it deaf. So whatever is written here is an array of three whose
-//! options always hold `rooms`, `except` and `flags`; requests and answers are JSON text that
-//! begins with `{`, or a msgpack map; what is optional is left out rather than null; a packet has
-//! type 2 with its binaries inline, at most [`ATTACHMENTS_MAX`] of them. What cannot be written so
-//! is refused ([`Refused`]) before a byte of it leaves.
+//! A Node server decodes broadcasts without a safety net: bytes that its [`Parser`] does not take, or
+//! of another shape, end its process or leave it deaf. So whatever is written here is an array of
+//! three whose options always hold `rooms`, `except` and `flags`; requests and answers are JSON text
+//! that begins with `{`, or an object in the parser's form; what is optional is left out rather than
+//! null; a packet has type 2 with its binaries inline, at most [`ATTACHMENTS_MAX`] of them. What
+//! cannot be written so is refused ([`Refused`]) before a byte of it leaves.
 //!
 //! # What a peer may send
 //! Anything. What is no message is [`Garbage`]: counted by whoever receives, never fatal. A
@@ -33,6 +33,7 @@ mod event;
 mod garbage;
 mod id;
 mod options;
+mod parser;
 mod request;
 mod response;
 mod rooms;
@@ -47,6 +48,7 @@ pub use event::{ATTACHMENTS_MAX, Refused};
 pub use garbage::Garbage;
 pub use id::{ID_BYTES_MAX, PeerRequestId, ShortId};
 pub use options::Flags;
+pub use parser::Parser;
 pub use request::{
     AnswerKind, Change, OwnRequest, PeerRequest, PeerRequestBody, decode_request,
     write_broadcast_with_ack, write_request,

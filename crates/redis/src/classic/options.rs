@@ -2,10 +2,13 @@
 
 use relay_hub::Audience;
 use relay_socketio::json;
-use relay_socketio::msgpack::{Reader, Token, write_map_header, write_number, write_str};
+use relay_socketio::msgpack::{
+    self, Library, Reader, Token, write_map_header, write_number, write_str,
+};
 
 use super::document::{defined, members, number};
 use super::garbage::Garbage;
+use super::parser::{Form, Parser};
 use super::rooms::{RoomList, write_json_rooms, write_msgpack_rooms};
 
 /// How a broadcast is delivered, as far as it matters to receivers. Others (`compress`) are left
@@ -102,12 +105,41 @@ fn milliseconds(value: f64) -> Option<u32> {
 }
 
 /// Appends the options with all their members: a Node server ends without them.
-pub(super) fn write_options(out: &mut Vec<u8>, audience: &Audience, flags: Flags) {
+pub(super) fn write_options(out: &mut Vec<u8>, parser: Parser, audience: &Audience, flags: Flags) {
+    match parser.form() {
+        Form::Json => write_json_options(out, audience, flags),
+        Form::Msgpack(library) => write_msgpack_options(out, library, audience, flags),
+    }
+}
+
+fn write_json_options(out: &mut Vec<u8>, audience: &Audience, flags: Flags) {
+    write_json_audience_members(out, audience);
+    out.extend_from_slice(b",\"flags\":{");
+    let begin = out.len();
+    if flags.volatile {
+        out.extend_from_slice(b"\"volatile\":true,");
+    }
+    if let Some(timeout_ms) = flags.timeout_ms {
+        out.extend_from_slice(b"\"timeout\":");
+        msgpack::write_javascript(out, f64::from(timeout_ms));
+        out.push(b',');
+    }
+    if flags.expect_single_response {
+        out.extend_from_slice(b"\"expectSingleResponse\":true,");
+    }
+    if out.len() > begin {
+        // The last comma.
+        out.pop();
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn write_msgpack_options(out: &mut Vec<u8>, library: Library, audience: &Audience, flags: Flags) {
     write_map_header(out, 3);
     write_str(out, b"rooms");
-    write_msgpack_rooms(out, &audience.rooms);
+    write_msgpack_rooms(out, &audience.rooms, library);
     write_str(out, b"except");
-    write_msgpack_rooms(out, &audience.except);
+    write_msgpack_rooms(out, &audience.except, library);
     write_str(out, b"flags");
     // A flag that is false is left out: its mere presence means something to Node.
     let count = u32::from(flags.volatile)
@@ -120,7 +152,7 @@ pub(super) fn write_options(out: &mut Vec<u8>, audience: &Audience, flags: Flags
     }
     if let Some(timeout_ms) = flags.timeout_ms {
         write_str(out, b"timeout");
-        write_number(out, f64::from(timeout_ms));
+        write_number(out, f64::from(timeout_ms), library);
     }
     if flags.expect_single_response {
         write_str(out, b"expectSingleResponse");
@@ -130,9 +162,13 @@ pub(super) fn write_options(out: &mut Vec<u8>, audience: &Audience, flags: Flags
 
 /// Appends whom a request addresses, as JSON: requests have no flags.
 pub(super) fn write_json_audience(out: &mut Vec<u8>, audience: &Audience) {
+    write_json_audience_members(out, audience);
+    out.push(b'}');
+}
+
+fn write_json_audience_members(out: &mut Vec<u8>, audience: &Audience) {
     out.extend_from_slice(b"{\"rooms\":");
     write_json_rooms(out, &audience.rooms);
     out.extend_from_slice(b",\"except\":");
     write_json_rooms(out, &audience.except);
-    out.push(b'}');
 }

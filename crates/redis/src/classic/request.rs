@@ -1,6 +1,7 @@
 //! Requests: what instances ask of each other, and what emitters ask of all.
 //!
-//! Owns both directions. JSON text, except a broadcast with acknowledgement, which is msgpack.
+//! Owns both directions. JSON text, except a broadcast with acknowledgement, which has the form of
+//! the cluster's parser.
 
 mod decode;
 
@@ -14,6 +15,7 @@ use super::event::{Refused, is_event, write_packet};
 use super::garbage::Garbage;
 use super::id::{PeerRequestId, ShortId};
 use super::options::{Flags, write_json_audience, write_options};
+use super::parser::{Form, Parser};
 use super::rooms::write_json_rooms;
 
 /// Events of a server-side emit that would end a Node server, or mean something to it.
@@ -220,14 +222,7 @@ pub fn write_request(
         return Err(Refused::NotAnEvent);
     }
     let write_head = |out: &mut Vec<u8>, id: Option<ShortId>, request_type: RequestType| {
-        out.extend_from_slice(b"{\"uid\":");
-        json::write_string(out, uid.as_str());
-        if let Some(id) = id {
-            out.extend_from_slice(b",\"requestId\":");
-            json::write_string(out, id.as_str());
-        }
-        out.extend_from_slice(b",\"type\":");
-        out.push(b'0' + request_type as u8);
+        write_json_head(out, uid, id.as_ref(), request_type);
     };
     let write_audience = |out: &mut Vec<u8>, audience: &Audience| {
         out.extend_from_slice(b",\"opts\":");
@@ -269,6 +264,7 @@ pub fn write_request(
 /// What makes it unfit for the other instances; then nothing is appended.
 pub fn write_broadcast_with_ack(
     out: &mut Vec<u8>,
+    parser: Parser,
     (uid, id): (&ShortId, &ShortId),
     namespace: &str,
     broadcast: &Broadcast,
@@ -276,25 +272,55 @@ pub fn write_broadcast_with_ack(
     bytes_max: usize,
 ) -> Result<(), Refused> {
     let begin = out.len();
-    write_map_header(out, 5);
-    write_str(out, b"uid");
-    write_str(out, uid.as_bytes());
-    write_str(out, b"requestId");
-    write_str(out, id.as_bytes());
-    write_str(out, b"type");
-    write_number(out, f64::from(RequestType::Broadcast as u8));
-    write_str(out, b"packet");
-    let written = write_packet(out, namespace, &broadcast.packet, bytes_max);
+    match parser.form() {
+        Form::Json => {
+            write_json_head(out, uid, Some(id), RequestType::Broadcast);
+            out.extend_from_slice(b",\"packet\":");
+        }
+        Form::Msgpack(library) => {
+            write_map_header(out, 5);
+            write_str(out, b"uid");
+            write_str(out, uid.as_bytes());
+            write_str(out, b"requestId");
+            write_str(out, id.as_bytes());
+            write_str(out, b"type");
+            write_number(out, f64::from(RequestType::Broadcast as u8), library);
+            write_str(out, b"packet");
+        }
+    }
+    let written = write_packet(out, parser, namespace, &broadcast.packet, bytes_max);
     if written.is_err() {
         out.truncate(begin);
         return written;
     }
-    write_str(out, b"opts");
+    match parser.form() {
+        Form::Json => out.extend_from_slice(b",\"opts\":"),
+        Form::Msgpack(_) => write_str(out, b"opts"),
+    }
     let flags = Flags {
         volatile: broadcast.volatile,
         timeout_ms: Some(timeout_ms),
         expect_single_response: false,
     };
-    write_options(out, &broadcast.audience, flags);
+    write_options(out, parser, &broadcast.audience, flags);
+    if let Form::Json = parser.form() {
+        out.push(b'}');
+    }
     Ok(())
+}
+
+fn write_json_head(
+    out: &mut Vec<u8>,
+    uid: &ShortId,
+    id: Option<&ShortId>,
+    request_type: RequestType,
+) {
+    out.extend_from_slice(b"{\"uid\":");
+    json::write_string(out, uid.as_str());
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"requestId\":");
+        json::write_string(out, id.as_str());
+    }
+    out.extend_from_slice(b",\"type\":");
+    out.push(b'0' + request_type as u8);
 }

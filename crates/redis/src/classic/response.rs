@@ -7,6 +7,7 @@ use relay_socketio::msgpack::{Reader, Token};
 use super::document::{DecodeLimits, Document, members, number, string};
 use super::garbage::Garbage;
 use super::id::bounded;
+use super::parser::{Form, Parser};
 use super::rooms::RoomList;
 
 /// An answer of a peer. Everybody hears most of them: the id says whose request it is about.
@@ -68,19 +69,23 @@ impl RemoteSocket {
 ///
 /// # Errors
 /// What makes the message no answer.
-pub fn answered_id(bytes: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Garbage> {
+pub fn answered_id(parser: Parser, bytes: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Garbage> {
     const NAMES: [&str; 2] = ["requestId", "requestid"];
     if bytes.len() > limits.message_bytes_max {
         return Err(Garbage::TooLarge);
     }
-    if bytes.first() == Some(&b'{') {
-        let text = String::from_utf8_lossy(bytes);
-        let mut members = json::members(&text);
-        let found = members.find(|(key, _)| NAMES.iter().any(|name| json::string_is(key, name)));
-        let id = string(found.map(|(_, value)| value)).ok_or(Garbage::Shape("requestId"))?;
-        return Ok(bounded(&id)?.to_vec());
-    }
-    let mut reader = Reader::new(bytes);
+    let library = match parser.form() {
+        Form::Msgpack(library) if bytes.first() != Some(&b'{') => library,
+        Form::Json | Form::Msgpack(_) => {
+            let text = String::from_utf8_lossy(bytes);
+            let mut members = json::members(&text);
+            let found =
+                members.find(|(key, _)| NAMES.iter().any(|name| json::string_is(key, name)));
+            let id = string(found.map(|(_, value)| value)).ok_or(Garbage::Shape("requestId"))?;
+            return Ok(bounded(&id)?.to_vec());
+        }
+    };
+    let mut reader = Reader::new(bytes, library);
     let Token::Map(count) = reader.token()? else { return Err(Garbage::Shape("message")) };
     for _ in 0..count {
         let (key, value) = (reader.whole()?, reader.whole()?);
@@ -96,8 +101,12 @@ pub fn answered_id(bytes: &[u8], limits: DecodeLimits) -> Result<Vec<u8>, Garbag
 ///
 /// # Errors
 /// What makes the message no answer.
-pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerResponse, Garbage> {
-    let document = Document::read(bytes, limits)?;
+pub fn decode_response(
+    parser: Parser,
+    bytes: &[u8],
+    limits: DecodeLimits,
+) -> Result<PeerResponse, Garbage> {
+    let document = Document::read(parser, bytes, limits)?;
     let [id, response_type, sockets, data, count, packet] =
         document.members(["requestId", "type", "sockets", "data", "clientCount", "packet"]);
     // Adapters 5.x answer each other, never us.
@@ -126,8 +135,12 @@ pub fn decode_response(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRespons
 ///
 /// # Errors
 /// What makes the message no such answer.
-pub fn decode_count(bytes: &[u8], limits: DecodeLimits) -> Result<PeerCount, Garbage> {
-    let document = Document::read(bytes, limits)?;
+pub fn decode_count(
+    parser: Parser,
+    bytes: &[u8],
+    limits: DecodeLimits,
+) -> Result<PeerCount, Garbage> {
+    let document = Document::read(parser, bytes, limits)?;
     let [count, complete, sockets] = document.members(["count", "complete", "sockets"]);
     if count.is_some() {
         let sockets = whole_number(count).ok_or(Garbage::Shape("count"))?;

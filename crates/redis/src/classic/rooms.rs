@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use relay_hub::{Audience, Room};
 use relay_socketio::json::{self, Kind};
-use relay_socketio::msgpack::{self, Reader, Token};
+use relay_socketio::msgpack::{self, Library, Reader, Token};
 
 use super::garbage::Garbage;
 
@@ -99,14 +99,14 @@ pub(super) fn write_json_rooms(out: &mut Vec<u8>, rooms: &[Room]) {
     out.push(b']');
 }
 
-pub(super) fn write_msgpack_rooms(out: &mut Vec<u8>, rooms: &[Room]) {
+pub(super) fn write_msgpack_rooms(out: &mut Vec<u8>, rooms: &[Room], library: Library) {
     // No list is that long: limits are far below.
     let count = u32::try_from(rooms.len()).unwrap_or(u32::MAX);
     msgpack::write_array_header(out, count);
     for room in rooms.iter().take(count as usize) {
         match room {
             Room::Text(name) => msgpack::write_str(out, &utf8(name)),
-            Room::Number(bits) => msgpack::write_number(out, f64::from_bits(*bits)),
+            Room::Number(bits) => msgpack::write_number(out, f64::from_bits(*bits), library),
             Room::Socket(id) => msgpack::write_str(out, &id.to_ascii()),
         }
     }

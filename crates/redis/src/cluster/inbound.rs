@@ -20,7 +20,7 @@ use super::outbound::Outbound;
 use super::permissions::Permission;
 use super::registry::{Presence, Subject};
 use super::stats::count;
-use super::{Shards, Shared};
+use super::{ClusterSettings, Shards, Shared};
 use crate::classic::{
     Answer, AnswerKind, Change, Heard, PeerBroadcast, PeerCount, PeerRequest, PeerRequestBody,
     PeerRequestId, PeerResponseBody, RemoteSocket, answered_id, decode_broadcast_for, decode_count,
@@ -97,11 +97,12 @@ impl<S: Shards> Inbound<S> {
     }
 
     async fn broadcast(&self, presence: &Presence, payload: &[u8]) {
-        let limits = self.shared.settings.decode;
+        let ClusterSettings { parser, decode: limits, .. } = self.shared.settings;
         let stats = &self.shared.stats;
         let namespace = &presence.namespace;
         let is_wanted = |audience: &Audience| self.shards.have(namespace, audience);
-        match decode_broadcast_for(payload, &presence.uid, namespace, limits, is_wanted) {
+        let uid = &presence.uid;
+        match decode_broadcast_for(parser, payload, uid, namespace, limits, is_wanted) {
             Ok(Heard::Broadcast(PeerBroadcast { sender, packet, audience, flags })) => {
                 count(&stats.broadcasts);
                 let broadcast =
@@ -121,7 +122,8 @@ impl<S: Shards> Inbound<S> {
     }
 
     async fn request(&self, presence: &Presence, payload: &[u8]) {
-        let PeerRequest { uid, body } = match decode_request(payload, self.shared.settings.decode) {
+        let ClusterSettings { parser, decode: limits, .. } = self.shared.settings;
+        let PeerRequest { uid, body } = match decode_request(parser, payload, limits) {
             Ok(request) => request,
             Err(garbage) => return self.shared.stats.garbage(garbage),
         };
@@ -260,8 +262,8 @@ impl<S: Shards> Inbound<S> {
     }
 
     async fn response(&self, payload: &[u8]) {
-        let limits = self.shared.settings.decode;
-        let id = match answered_id(payload, limits) {
+        let ClusterSettings { parser, decode: limits, .. } = self.shared.settings;
+        let id = match answered_id(parser, payload, limits) {
             Ok(id) => id,
             Err(garbage) => return self.shared.stats.garbage(garbage),
         };
@@ -269,8 +271,10 @@ impl<S: Shards> Inbound<S> {
         let waiting = self.shared.book.find(&id, Instant::now());
         let Some((waiting, wanted)) = waiting else { return count(&self.shared.stats.nobody) };
         let response = match wanted {
-            Wanted::Contents => decode_response(payload, limits).map(|it| contents(it.body)),
-            Wanted::Count => decode_count(payload, limits).map(|it| {
+            Wanted::Contents => {
+                decode_response(parser, payload, limits).map(|it| contents(it.body))
+            }
+            Wanted::Count => decode_count(parser, payload, limits).map(|it| {
                 let PeerCount { sockets, complete } = it;
                 Some(Response::Count { sockets, complete })
             }),

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use relay_hub::{Audience, Cluster, Remote};
 use tokio::sync::oneshot;
 
-use crate::classic::DecodeLimits;
+use crate::classic::{DecodeLimits, Parser};
 use crate::link::{Address, Link, LinkSettings, LinkStats, State, Turn};
 
 pub use permissions::{Permission, Permissions};
@@ -59,6 +59,8 @@ pub trait Shards: Clone + Send + Sync + 'static {
 pub struct ClusterSettings {
     /// Separates deployments that share one Redis.
     pub prefix: String,
+    /// How values are encoded: as the other instances do.
+    pub parser: Parser,
     /// The connections.
     pub link: LinkSettings,
     /// Under load, what Redis has sent is read and what waits is published no more often than once in

@@ -8,8 +8,8 @@ use relay_hub::{
     SocketInfo,
 };
 
-use super::Shared;
 use super::asker::{Form, Return};
+use super::{ClusterSettings, Shared};
 use crate::classic::{
     Answer, OwnRequest, Refused, ShortId, SocketFacts, write_ack, write_answer, write_broadcast,
     write_broadcast_with_ack, write_request,
@@ -166,8 +166,10 @@ impl Writer {
         let presence = self.shared.registry.presence(namespace);
         let request = match publication {
             Publication::Broadcast(broadcast) => {
-                let bytes_max = self.shared.settings.encoded_bytes_max;
-                write_broadcast(&mut self.out, &presence.uid, namespace, broadcast, bytes_max)?;
+                let ClusterSettings { parser, encoded_bytes_max: bytes_max, .. } =
+                    self.shared.settings;
+                let out = &mut self.out;
+                write_broadcast(out, parser, &presence.uid, namespace, broadcast, bytes_max)?;
                 return Ok(presence.channels.of(&broadcast.audience));
             }
             Publication::Bulk(Bulk { audience, op: BulkOp::Join(rooms), .. }) => {
@@ -199,10 +201,13 @@ impl Writer {
         let request = match question {
             Question::Broadcast(broadcast) => {
                 let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-                let bytes_max = self.shared.settings.encoded_bytes_max;
+                let ClusterSettings { parser, encoded_bytes_max: bytes_max, .. } =
+                    self.shared.settings;
                 let ids = (&presence.uid, &id);
                 let out = &mut self.out;
-                write_broadcast_with_ack(out, ids, namespace, broadcast, timeout_ms, bytes_max)?;
+                write_broadcast_with_ack(
+                    out, parser, ids, namespace, broadcast, timeout_ms, bytes_max,
+                )?;
                 return Ok(Some(presence.channels.requests.as_bytes().to_vec()));
             }
             Question::Sockets(audience) => OwnRequest::Fetch { id, audience },
@@ -246,11 +251,13 @@ impl Writer {
             }
             (_, Response::Ack(value)) => {
                 let first = std::str::from_utf8(&value.json).ok();
-                let bytes_max = self.shared.settings.encoded_bytes_max;
-                if let Err(refused) = write_ack(out, &id, first, &value.attachments, bytes_max) {
+                let ClusterSettings { parser, encoded_bytes_max: bytes_max, .. } =
+                    self.shared.settings;
+                let written = write_ack(out, parser, &id, first, &value.attachments, bytes_max);
+                if let Err(refused) = written {
                     // Its sender counts acknowledgements: one without a value is one.
                     self.shared.stats.refused(refused);
-                    write_ack(out, &id, None, &[], bytes_max).ok()?;
+                    write_ack(out, parser, &id, None, &[], bytes_max).ok()?;
                 }
             }
             (Form::Count(asker), &Response::Count { sockets, complete }) => {

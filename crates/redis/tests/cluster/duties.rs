@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use relay_hub::{Audience, Broadcast, Bulk, BulkOp, Packet, Publication, Remote, Room};
-use relay_redis::classic::{ShortId, write_broadcast};
+use relay_redis::classic::{Parser, ShortId, write_broadcast};
 use relay_redis::cluster::{Permission, Permissions};
 
 use crate::instance::{EMPTY_ROOM, Instance, Peer};
@@ -265,7 +265,7 @@ fn broadcast(rooms: &[&str]) -> Vec<u8> {
     let broadcast = Broadcast::new(Packet::new(b"[\"x\"]", &[]), Audience::rooms(rooms));
     let mut out = Vec::new();
     let uid = ShortId::new([9; 6]);
-    write_broadcast(&mut out, &uid, "/", &broadcast, 1_000).expect("it is short");
+    write_broadcast(&mut out, Parser::Notepack, &uid, "/", &broadcast, 1_000).expect("it is short");
     out
 }
 

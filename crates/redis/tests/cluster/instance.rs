@@ -8,7 +8,7 @@ use relay_hub::{
     AckValue, Audience, Bytes, Cluster, Limits, Question, Remote, Response, Room, Serving,
     SocketInfo,
 };
-use relay_redis::classic::{DEFAULT_PREFIX, DecodeLimits};
+use relay_redis::classic::{DEFAULT_PREFIX, DecodeLimits, Parser};
 use relay_redis::cluster::{Classic, ClusterSettings, Permissions, Running, Shards, ShardsLater};
 use relay_redis::link::{Address, LinkSettings, State};
 
@@ -53,6 +53,7 @@ fn settings(permissions: Permissions) -> ClusterSettings {
     let limits = Limits::default();
     ClusterSettings {
         prefix: DEFAULT_PREFIX.to_owned(),
+        parser: Parser::default(),
         link: LinkSettings {
             batch_bytes_max: limits.cluster.batch_bytes_max,
             inbound_bytes_max: limits.cluster.read_bytes_max,

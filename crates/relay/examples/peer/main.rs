@@ -2,7 +2,7 @@
 //! server for Node does the same, and each is to reach what the other has.
 //!
 //! `cargo run --example peer -- --listen 127.0.0.1:3000 --redis redis://127.0.0.1:6379 --name a
-//! --shards 2`. It prints `ready` when it is part of the cluster. What clients may say stands in
+//! --shards 2 --parser notepack`. It prints `ready` when it is part of the cluster. What clients may say stands in
 //! [`told`].
 
 mod told;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use relay::Limits;
 use relay::cluster::Prepared;
 use relay::settings::Redis;
+use relay_redis::classic::Parser;
 use relay_redis::link::State;
 use relay_server::{Config, Server, bind, instance};
 
@@ -25,6 +26,7 @@ struct Options {
     redis: String,
     name: String,
     shards: usize,
+    parser: Parser,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         redis: "redis://127.0.0.1:6379".to_owned(),
         name: "peer".to_owned(),
         shards: 1,
+        parser: Parser::default(),
     };
     while let Some(flag) = args.next() {
         let value = args.next().ok_or_else(|| format!("{flag} wants a value"))?;
@@ -51,6 +54,10 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--listen" => options.listen = value.parse().map_err(|_| "an address".to_owned())?,
             "--redis" => options.redis = value,
             "--name" => options.name = value,
+            "--parser" => {
+                let named = Parser::ALL.into_iter().find(|it| it.name() == value);
+                options.parser = named.ok_or_else(|| "a parser".to_owned())?;
+            }
             "--shards" => options.shards = value.parse().map_err(|_| "a number".to_owned())?,
             unknown => return Err(format!("{unknown} is not known here")),
         }
@@ -62,6 +69,7 @@ fn serve(options: &Options) -> Result<(), String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let (limits, shards) = (Limits::default(), options.shards);
     let redis = Redis::at(&options.redis).map_err(|it| words(&it))?;
+    let redis = Redis { parser: options.parser, ..redis };
     let (host, port) = (options.listen.ip(), options.listen.port());
     let listeners = bind(Some(host), port, shards, &limits).map_err(|it| words(&it))?;
     let cluster = Prepared::new(redis, &limits).map_err(|it| words(&it))?;

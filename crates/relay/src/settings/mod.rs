@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use relay_gateway::NamedTypes;
 use relay_hub::Limits;
-use relay_redis::classic::DEFAULT_PREFIX;
+use relay_redis::classic::{DEFAULT_PREFIX, Parser};
 use relay_redis::cluster::Permission;
 use relay_server::{Cors, Drain, TrustedProxies};
 
@@ -95,6 +95,8 @@ pub(crate) struct Values {
     redis_url: String,
     redis_ca_file: String,
     redis_prefix: String,
+    /// The place of the word.
+    redis_parser: usize,
     redis_peers_may: String,
     drain: Drain,
     /// The place of the word.
@@ -123,6 +125,7 @@ impl Values {
             redis_url: String::new(),
             redis_ca_file: String::new(),
             redis_prefix: DEFAULT_PREFIX.to_owned(),
+            redis_parser: Parser::default() as usize,
             redis_peers_may: Permission::ALL.map(Permission::name).join(","),
             drain: DRAIN,
             log_format: LogFormat::default() as usize,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use relay_redis::classic::DEFAULT_PREFIX;
+use relay_redis::classic::{DEFAULT_PREFIX, Parser};
 use relay_redis::cluster::{Permission, Permissions};
 use relay_redis::link::{Address, AddressInvalid};
 
@@ -16,19 +16,22 @@ pub struct Redis {
     pub address: Address,
     /// What the names of all channels begin with.
     pub prefix: String,
+    /// How values are encoded: the option `parser` of the Node adapter, the same for all.
+    pub parser: Parser,
     /// What other instances may ask this one to do.
     pub permissions: Permissions,
 }
 
 impl Redis {
-    /// A cluster with what the Node adapter has by default: its prefix, and everything is allowed
+    /// A cluster with what the Node adapter has by default: its prefix, its parser, and everything is allowed
     /// that Node servers ask of each other.
     ///
     /// # Errors
     /// In words what is accepted: `redis[s]://[user][:password@]host[:port][/database]`.
     pub fn at(url: &str) -> Result<Self, AddressInvalid> {
         let address = Address::parse(url)?;
-        Ok(Self { address, prefix: DEFAULT_PREFIX.to_owned(), permissions: Permissions::ALL })
+        let (prefix, parser) = (DEFAULT_PREFIX.to_owned(), Parser::default());
+        Ok(Self { address, prefix, parser, permissions: Permissions::ALL })
     }
 
     /// The cluster of settings that were found right; `None` if no address is set.
@@ -41,7 +44,8 @@ impl Redis {
         let words = values.redis_peers_may.split(',').map(str::trim);
         let named = words.filter_map(|it| Permission::ALL.into_iter().find(|p| p.name() == it));
         let permissions = named.fold(Permissions::NONE, Permissions::with);
-        Some(Self { address, prefix: values.redis_prefix.clone(), permissions })
+        let parser = Parser::ALL.get(values.redis_parser).copied().unwrap_or_default();
+        Some(Self { address, prefix: values.redis_prefix.clone(), parser, permissions })
     }
 }
 

@@ -155,6 +155,14 @@ fn an_address_of_redis_shows_no_password() {
 }
 
 #[test]
+fn a_parser_that_is_none_is_refused() {
+    environment(
+        &[("REDIS_URL", "redis://redis"), ("REDIS_PARSER", "msgpack")],
+        &["REDIS_PARSER=msgpack (environment): notepack, json or msgpackr is accepted"],
+    );
+}
+
+#[test]
 fn authorities_that_cannot_be_read_are_refused() {
     let missing = [("REDIS_URL", "rediss://redis"), ("REDIS_CA_FILE", "missing.pem")];
     let wrong = Written { environment: &missing, ..Written::default() }.read();

@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 
+use super::Library;
 use super::read::{Reader, Token};
 use super::value::{Value, read_key, read_value};
 use crate::decoder::{ACK_ID_MAX, DecodeError, DecoderLimits, Role, check_event_name};
@@ -106,7 +107,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn read(data: &'a [u8], attachments_max: usize, depth_max: u32) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(data);
+        let mut reader = Reader::new(data, Library::Notepack);
         let Token::Map(length) = reader.token()? else { return Err(DecodeError::UnknownType) };
         let mut fields = Fields::default();
         for _ in 0..length {

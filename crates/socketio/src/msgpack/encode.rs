@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::Library;
 use super::shape::{Container, Instead, Member, Shape, key, shape, value_begin};
 use super::write::{
     write_array_header, write_bin, write_bool, write_integer, write_map_header, write_nil,
@@ -24,14 +25,14 @@ pub struct TooLarge;
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("too large as msgpack")
+        f.write_str("too large as it would be written")
     }
 }
 
 impl std::error::Error for TooLarge {}
 
 /// Appends the value of a checked JSON text, its placeholders replaced by the attachments that
-/// they refer to; without attachments every object is plain data.
+/// they refer to; without attachments every object is plain data. It is for readers with `library`.
 ///
 /// # Errors
 /// [`TooLarge`] beyond `bytes_max` bytes, or for a text of 4 GiB.
@@ -39,9 +40,10 @@ pub fn write_value(
     out: &mut Vec<u8>,
     json: &str,
     attachments: &[Bytes],
+    library: Library,
     bytes_max: usize,
 ) -> Result<(), TooLarge> {
-    bounded(out, bytes_max, |out, end_max| value(out, json, attachments, end_max))
+    bounded(out, bytes_max, |out, end_max| value_for(library, out, json, attachments, end_max))
 }
 
 /// Appends an EVENT. `args_json` is an array: the name, then the arguments. `id`, at most
@@ -192,11 +194,23 @@ fn value(
     attachments: &[Bytes],
     end_max: usize,
 ) -> Result<(), TooLarge> {
+    // Clients use what socket.io-msgpack-parser does.
+    value_for(Library::Notepack, out, json, attachments, end_max)
+}
+
+fn value_for(
+    library: Library,
+    out: &mut Vec<u8>,
+    json: &str,
+    attachments: &[Bytes],
+    end_max: usize,
+) -> Result<(), TooLarge> {
     if u32::try_from(json.len()).is_err() {
         return Err(TooLarge);
     }
     let shape = shape(json, attachments.len());
-    Writer { out, text: json, at: 0, shape: &shape, container: 0, attachments, levels: Vec::new() }
+    let levels = Vec::new();
+    Writer { library, out, text: json, at: 0, shape: &shape, container: 0, attachments, levels }
         .run(end_max)
 }
 
@@ -210,6 +224,7 @@ enum Level {
 }
 
 struct Writer<'a> {
+    library: Library,
     out: &'a mut Vec<u8>,
     text: &'a str,
     at: usize,
@@ -244,7 +259,7 @@ impl Writer<'_> {
         self.at = end;
         match json::kind(raw) {
             Kind::String => write_string(self.out, raw),
-            Kind::Number => write_json_number(self.out, raw),
+            Kind::Number => write_json_number(self.out, raw, self.library),
             Kind::Bool => write_bool(self.out, raw == "true"),
             Kind::Null | Kind::Array | Kind::Object => write_nil(self.out),
         }
@@ -337,12 +352,13 @@ fn write_string(out: &mut Vec<u8>, raw: &str) {
     }
 }
 
-fn write_json_number(out: &mut Vec<u8>, raw: &str) {
+fn write_json_number(out: &mut Vec<u8>, raw: &str, library: Library) {
     // Fifteen digits are exact, and faster without a double.
     if raw.len() <= 15
         && let Ok(integer) = raw.parse::<i64>()
+        && library.takes_short_integer(integer)
     {
         return write_integer(out, integer);
     }
-    write_number(out, json::number(raw));
+    write_number(out, json::number(raw), library);
 }

@@ -41,6 +41,13 @@
 //! | array, object | the shortest array or map form; keys as `JSON.parse` orders them: array indices (`"0"` to `"4294967294"`) ascending, then in order of appearance; of duplicates the first one's place and the last one's value; `__proto__` is a key like any other |
 //! | placeholder, if the packet has attachments | bin |
 //!
+//! # Msgpackr
+//! A Node server that passes on what msgpackr reads is the measure where [`Library::Msgpackr`] is
+//! said. Then integers are sent in at most 32 bits and are floats beyond, as it sends them itself;
+//! of extensions ext -1 is taken (a length that no timestamp has is an invalid date, `null`), and
+//! `d4 00 xx`. All others are refused: in its own notation the contents of a record, a set or a
+//! reference follow as values behind the extension.
+//!
 //! # Sizes
 //! A text is at most seven times as long as the msgpack it comes from (two bytes can be a member
 //! `"false":false,`), plus 40 bytes per attachment. Msgpack is at most nine fourths of its text
@@ -50,6 +57,7 @@
 mod date;
 mod decode;
 mod encode;
+mod library;
 mod number;
 mod read;
 mod shape;
@@ -63,6 +71,7 @@ pub use encode::{
     TooLarge, write_ack, write_connect, write_connect_error, write_disconnect, write_event,
     write_value,
 };
+pub use library::Library;
 pub use number::write_javascript;
 pub use read::{Reader, Token};
 pub use value::{Value, read_value};
@@ -86,6 +95,8 @@ pub enum MsgpackErrorKind {
     UnusedByte,
     /// A map key that is an array, a map, a binary, a date or an extension.
     KeyInvalid,
+    /// An extension that the peer's library writes only if it is told to ([`Library`]).
+    ExtensionUnknown,
     /// Bytes behind the value.
     TrailingBytes,
     /// Arrays and maps nest deeper than the caller allows. Not the peer's fault.
@@ -98,6 +109,7 @@ impl fmt::Display for MsgpackError {
             MsgpackErrorKind::UnexpectedEnd => "unexpected end",
             MsgpackErrorKind::UnusedByte => "unused byte c1",
             MsgpackErrorKind::KeyInvalid => "invalid map key",
+            MsgpackErrorKind::ExtensionUnknown => "unknown extension",
             MsgpackErrorKind::TrailingBytes => "trailing bytes",
             MsgpackErrorKind::TooDeep => "nested too deeply",
         };

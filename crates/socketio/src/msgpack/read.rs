@@ -4,7 +4,7 @@
 //! (`https://github.com/msgpack/msgpack/blob/master/spec.md`). Does not own nesting: a container
 //! is its header here, and what it holds are the next tokens.
 
-use super::{MsgpackError, MsgpackErrorKind};
+use super::{Library, MsgpackError, MsgpackErrorKind};
 
 /// One value, or the header of a container.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,8 @@ pub enum Token<'a> {
     Str(&'a [u8]),
     /// A bin, or an ext 0 by which notepack 2 writes an `ArrayBuffer`.
     Bin(&'a [u8]),
-    /// A date, in milliseconds since 1970: a timestamp (ext -1), or the ext 0 of notepack 2.
+    /// A date, in milliseconds since 1970: a timestamp (ext -1), or the ext 0 of notepack 2. An
+    /// invalid one is NaN.
     Date(f64),
     /// Any other extension.
     Ext {
@@ -41,12 +42,13 @@ pub enum Token<'a> {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    library: Library,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the beginning of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0 }
+    /// A reader at the beginning of `bytes`, written with `library`.
+    pub fn new(bytes: &'a [u8], library: Library) -> Self {
+        Reader { bytes, at: 0, library }
     }
 
     /// Bytes read so far.
@@ -69,14 +71,14 @@ impl<'a> Reader<'a> {
     /// there are bytes left.
     ///
     /// # Errors
-    /// [`MsgpackErrorKind::UnexpectedEnd`] and [`MsgpackErrorKind::UnusedByte`], at the beginning
-    /// of the value.
+    /// [`MsgpackErrorKind::UnexpectedEnd`], [`MsgpackErrorKind::UnusedByte`] and
+    /// [`MsgpackErrorKind::ExtensionUnknown`], at the beginning of the value.
     pub fn token(&mut self) -> Result<Token<'a>, MsgpackError> {
         let begin = self.at;
         let error = |what| MsgpackError { offset: begin, what };
         match self.try_token() {
-            Some(Some(token)) => Ok(token),
-            Some(None) => Err(error(MsgpackErrorKind::UnusedByte)),
+            Some(Ok(token)) => Ok(token),
+            Some(Err(what)) => Err(error(what)),
             None => Err(error(MsgpackErrorKind::UnexpectedEnd)),
         }
     }
@@ -109,16 +111,16 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    /// `None` where the bytes end, `Some(None)` for the byte that begins nothing.
-    fn try_token(&mut self) -> Option<Option<Token<'a>>> {
+    /// `None` where the bytes end.
+    fn try_token(&mut self) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
         let [first] = self.array()?;
-        Some(Some(match first {
+        Some(Ok(match first {
             0x00..=0x7f => Token::Number(f64::from(first)),
             0x80..=0x8f => self.map(u32::from(first & 0x0f))?,
             0x90..=0x9f => self.list(u32::from(first & 0x0f))?,
             0xa0..=0xbf => Token::Str(self.take(usize::from(first & 0x1f))?),
             0xc0 => Token::Nil,
-            0xc1 => return Some(None),
+            0xc1 => return Some(Err(MsgpackErrorKind::UnusedByte)),
             0xc2 => Token::Bool(false),
             0xc3 => Token::Bool(true),
             0xc4..=0xc6 => {
@@ -127,7 +129,7 @@ impl<'a> Reader<'a> {
             }
             0xc7..=0xc9 => {
                 let length = self.length(first - 0xc7)?;
-                self.sized_ext(length)?
+                return self.sized_ext(length);
             }
             0xca => Token::Number(f64::from(f32::from_be_bytes(self.array()?))),
             0xcb => Token::Number(f64::from_be_bytes(self.array()?)),
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
             0xd1 => Token::Number(f64::from(i16::from_be_bytes(self.array()?))),
             0xd2 => Token::Number(f64::from(i32::from_be_bytes(self.array()?))),
             0xd3 => Token::Number(i64::from_be_bytes(self.array()?) as f64),
-            0xd4..=0xd8 => self.fixed_ext(1 << (first - 0xd4))?,
+            0xd4..=0xd8 => return self.fixed_ext(1 << (first - 0xd4)),
             0xd9..=0xdb => {
                 let length = self.length(first - 0xd9)?;
                 Token::Str(self.take_u32(length)?)
@@ -154,10 +156,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An extension of 1, 2, 4, 8 or 16 bytes.
-    fn fixed_ext(&mut self, length: usize) -> Option<Token<'a>> {
+    fn fixed_ext(&mut self, length: usize) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
         let ext_type = i8::from_be_bytes(self.array()?);
         let data = self.take(length)?;
-        Some(match (ext_type, data) {
+        if !self.library.writes_extension(ext_type, length) {
+            return Some(Err(MsgpackErrorKind::ExtensionUnknown));
+        }
+        Some(Ok(match (ext_type, data) {
             (0, [_]) => Token::Undefined,
             (0, [_, _, _, _, _, _, _, _]) => {
                 Token::Date(i64::from_be_bytes(data.try_into().ok()?) as f64)
@@ -170,22 +175,34 @@ impl<'a> Reader<'a> {
                 let both = u64::from_be_bytes(data.try_into().ok()?);
                 Token::Date(date((both & 0x3_ffff_ffff) as f64, (both >> 34) as f64))
             }
-            _ => Token::Ext { ext_type, data },
-        })
+            _ => self.other_ext(ext_type, data),
+        }))
     }
 
     /// An extension that says how long it is.
-    fn sized_ext(&mut self, length: u32) -> Option<Token<'a>> {
+    fn sized_ext(&mut self, length: u32) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
         let ext_type = i8::from_be_bytes(self.array()?);
         let data = self.take_u32(length)?;
-        Some(match (ext_type, data.split_first_chunk::<4>()) {
+        // Undefined is never written so.
+        if self.library == Library::Msgpackr && ext_type != -1 {
+            return Some(Err(MsgpackErrorKind::ExtensionUnknown));
+        }
+        Some(Ok(match (ext_type, data.split_first_chunk::<4>()) {
             (0, _) => Token::Bin(data),
             (-1, Some((ns, seconds))) if seconds.len() == 8 => {
                 let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
                 Token::Date(date(seconds as f64, f64::from(u32::from_be_bytes(*ns))))
             }
-            _ => Token::Ext { ext_type, data },
-        })
+            _ => self.other_ext(ext_type, data),
+        }))
+    }
+
+    fn other_ext(&self, ext_type: i8, data: &'a [u8]) -> Token<'a> {
+        match self.library {
+            Library::Notepack => Token::Ext { ext_type, data },
+            // A timestamp of a length that none has: `d4 ff ff` is `new Date(NaN)`.
+            Library::Msgpackr => Token::Date(f64::NAN),
+        }
     }
 
     fn list(&self, length: u32) -> Option<Token<'a>> {

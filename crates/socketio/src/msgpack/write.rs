@@ -3,9 +3,7 @@
 //! Owns the formats of single values and of the headers of containers. What a container holds is
 //! the caller's.
 
-/// The largest integral double that is written as an integer: beyond it neighbours are equal, and
-/// peers disagree about integers.
-const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
+use super::Library;
 
 /// Appends the header of an array; its values must follow.
 pub fn write_array_header(out: &mut Vec<u8>, length: u32) {
@@ -48,10 +46,10 @@ pub fn write_bin(out: &mut Vec<u8>, contents: &[u8]) {
     out.extend_from_slice(contents);
 }
 
-/// Appends a number: in the shortest integer form if it is integral and within ±(2^53 - 1), else
-/// as a float of 64 bits.
-pub fn write_number(out: &mut Vec<u8>, value: f64) {
-    if value.fract() == 0.0 && value.abs() <= INTEGER_MAX {
+/// Appends a number: in the shortest integer form if it is integral and within what the library of
+/// the readers takes for a number (±(2^53 - 1), or 32 bits), else as a float of 64 bits.
+pub fn write_number(out: &mut Vec<u8>, value: f64, library: Library) {
+    if value.fract() == 0.0 && library.takes_integer(value) {
         #[expect(clippy::cast_possible_truncation, reason = "integral, and far within 64 bits")]
         write_integer(out, value as i64);
     } else {

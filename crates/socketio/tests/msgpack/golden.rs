@@ -9,7 +9,7 @@ use crate::support::{lines, same_value, text, unhex};
 use bytes::Bytes;
 use relay_socketio::json;
 use relay_socketio::msgpack::{
-    self, Reader, decode, read_value, write_ack, write_connect, write_connect_error,
+    self, Library, Reader, decode, read_value, write_ack, write_connect, write_connect_error,
     write_disconnect, write_event, write_value,
 };
 use relay_socketio::{Args, Attachments, Body, DecodeError, DecoderLimits, Packet, Role};
@@ -66,14 +66,14 @@ fn values_are_written_as_by_notepack() {
         let json = value_text(&case);
         json::check(&json).expect("JSON");
         let mut out = Vec::new();
-        write_value(&mut out, &json, &[], BYTES_MAX).expect("small enough");
+        write_value(&mut out, &json, &[], Library::Notepack, BYTES_MAX).expect("small enough");
         if !is_as_recorded(&out, &case) {
             let reason = accepted_difference_of_value(&json);
             let reason = reason.unwrap_or_else(|| panic!("{} for {case}", hex(&out)));
             *differences.entry(reason).or_insert(0) += 1;
         }
         // Whatever the bytes are, they must read back as a value.
-        let mut reader = Reader::new(&out);
+        let mut reader = Reader::new(&out, Library::Notepack);
         let value = read_value(&mut reader, 0, 1_000).expect("msgpack");
         reader.finish().expect("nothing behind it");
         let is_lossy = ["\\ud", "__proto__", "e400"].iter().any(|part| json.contains(part));

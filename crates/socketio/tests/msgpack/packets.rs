@@ -5,8 +5,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use relay_socketio::json;
 use relay_socketio::msgpack::{
-    MsgpackError, MsgpackErrorKind, Reader, TooLarge, Value, decode, read_value, write_ack,
-    write_event, write_value,
+    Library, MsgpackError, MsgpackErrorKind, Reader, TooLarge, Value, decode, read_value,
+    write_ack, write_event, write_value,
 };
 use relay_socketio::{
     Attachments, Body, DecodeError, DecoderLimits, EventName, Fault, Packet, Parser, Role,
@@ -25,15 +25,84 @@ fn event(argument: &str) -> Vec<u8> {
 
 fn encoded(json: &str, attachments: &[Bytes]) -> Vec<u8> {
     let mut out = Vec::new();
-    write_value(&mut out, json, attachments, 10_000_000).expect("small enough");
+    write_value(&mut out, json, attachments, Library::Notepack, 10_000_000).expect("small enough");
     out
 }
 
 fn read(msgpack: &[u8], depth_max: u32) -> Result<Value, DecodeError> {
-    let mut reader = Reader::new(msgpack);
+    read_of(msgpack, Library::Notepack, depth_max)
+}
+
+fn read_of(msgpack: &[u8], library: Library, depth_max: u32) -> Result<Value, DecodeError> {
+    let mut reader = Reader::new(msgpack, library);
     let value = read_value(&mut reader, 10, depth_max)?;
     reader.finish()?;
     Ok(value)
+}
+
+#[test]
+fn for_msgpackr_wide_integers_are_floats() {
+    let both = |json: &str| {
+        [Library::Notepack, Library::Msgpackr].map(|library| {
+            let mut out = Vec::new();
+            write_value(&mut out, json, &[], library, 100).expect("short");
+            out
+        })
+    };
+    for json in ["0", "-33", "4294967295", "-2147483648", "1.5", "1e300", "9007199254740992"] {
+        let [notepack, msgpackr] = both(json);
+        assert_eq!(notepack, msgpackr, "{json}");
+    }
+    for (json, notepack, msgpackr) in [
+        ("4294967296", "cf0000000100000000", "cb41f0000000000000"),
+        ("-2147483649", "d3ffffffff7fffffff", "cbc1e0000000200000"),
+        ("1700000000123", "cf0000018bcfe5687b", "cb4278bcfe5687b000"),
+        ("9007199254740991", "cf001fffffffffffff", "cb433fffffffffffff"),
+    ] {
+        assert_eq!(both(json), [unhex(notepack), unhex(msgpackr)], "{json}");
+    }
+}
+
+#[test]
+fn of_msgpackr_no_extension_is_read_whose_contents_stand_behind_it() {
+    let text = |hex: &str| read_of(&unhex(hex), Library::Msgpackr, 10).map(|it| it.json);
+    for (hex, json) in [
+        ("d40000", "null"),
+        ("81a161d40000", "{}"),
+        ("d6ff6553f100", "\"2023-11-14T22:13:20.000Z\""),
+        ("d7ff1d5353006553f100", "\"2023-11-14T22:13:20.123Z\""),
+        ("c70cff3b8b87c0ffffffffffffffff", "\"1969-12-31T23:59:59.999Z\""),
+        ("d4ffff", "null"),
+        ("d3ffffffffffffffff", "-1"),
+        ("cfffffffffffffffff", "18446744073709552000"),
+        ("ca3fc00000", "1.5"),
+        ("924041", "[64,65]"),
+    ] {
+        assert_eq!(text(hex).as_deref(), Ok(json), "{hex}");
+    }
+    let unknown = DecodeError::NotMsgpack(MsgpackError {
+        offset: 1,
+        what: MsgpackErrorKind::ExtensionUnknown,
+    });
+    // A record, a record of many, a set, an error, a reference, a big integer, bytes of a typed
+    // array, undefined in forms that it is never written in.
+    for hex in [
+        "92d47240",
+        "92d5724000",
+        "92d47300",
+        "92d46500",
+        "92d66900000001",
+        "92c7094201",
+        "92c7037401aabb",
+        "92c7010000",
+        "92d50000aa",
+        "92d7000000000000000000",
+    ] {
+        let mut msgpack = unhex(hex);
+        msgpack.resize(40, 0xc0);
+        let read = read_of(&msgpack, Library::Msgpackr, 10);
+        assert_eq!(read, Err(unknown), "{hex}");
+    }
 }
 
 #[test]
@@ -158,7 +227,8 @@ fn a_megabyte_takes_linear_time() {
         assert!(json::check(&text).is_ok());
         let mut out = Vec::new();
         let bytes_max = text.len() * 9 / 4 + 8;
-        write_value(&mut out, &text, &[Bytes::new()], bytes_max).expect("of bounded size");
+        write_value(&mut out, &text, &[Bytes::new()], Library::Notepack, bytes_max)
+            .expect("of bounded size");
         let value = read(&out, u32::MAX).expect("a value");
         assert_eq!(encoded(&value.json, &[]), out);
     }
@@ -220,7 +290,10 @@ fn a_repeated_placeholder_cannot_exceed_the_bound() {
     let args = format!("[\"a\",{placeholders}]");
     let attachments = [Bytes::from(vec![0; 100_000])];
     let mut out = b"before".to_vec();
-    assert_eq!(write_value(&mut out, &args, &attachments, 4_000_000), Err(TooLarge));
+    assert_eq!(
+        write_value(&mut out, &args, &attachments, Library::Notepack, 4_000_000),
+        Err(TooLarge)
+    );
     assert_eq!(write_event(&mut out, "/", None, &args, &attachments, 4_000_000), Err(TooLarge));
     assert_eq!(write_ack(&mut out, "/", 1, "[1]", &[], 20), Err(TooLarge));
     assert_eq!(out, b"before");

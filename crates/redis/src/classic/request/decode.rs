@@ -10,6 +10,7 @@ use crate::classic::event::{is_event, packet};
 use crate::classic::garbage::Garbage;
 use crate::classic::id::{PeerRequestId, ShortId, Spelling, bounded};
 use crate::classic::options::Options;
+use crate::classic::parser::Parser;
 use crate::classic::rooms::{RoomList, room_from_json};
 
 impl RequestType {
@@ -45,8 +46,12 @@ impl RequestType {
 ///
 /// # Errors
 /// What makes the message no request at all.
-pub fn decode_request(bytes: &[u8], limits: DecodeLimits) -> Result<PeerRequest, Garbage> {
-    let document = Document::read(bytes, limits)?;
+pub fn decode_request(
+    parser: Parser,
+    bytes: &[u8],
+    limits: DecodeLimits,
+) -> Result<PeerRequest, Garbage> {
+    let document = Document::read(parser, bytes, limits)?;
     let [uid, request_type, current, of_version_5] =
         document.members(["uid", "type", "requestId", "requestid"]);
     let (id, spelling) = match (string(current), string(of_version_5)) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use relay_redis::classic::Parser;
 use relay_redis::cluster::Permission;
 use relay_redis::link::Address;
 
@@ -73,6 +74,14 @@ pub(super) const REDIS: Group = Group {
             "What the names of all channels begin with; the option `key` of the Node adapter.",
         ),
         Setting::new(
+            "REDIS_PARSER",
+            "redis.parser",
+            Kind::Choice { place: number!(redis_parser), words: &PARSERS },
+            "How what crosses Redis is encoded; the option `parser` of the Node adapter and the \
+             emitter. All instances of a cluster have the same. `json` is for \
+             `{encode: JSON.stringify, decode: JSON.parse}`, and knows no binaries.",
+        ),
+        Setting::new(
             "REDIS_PEERS_MAY",
             "redis.peers_may",
             Kind::List {
@@ -84,6 +93,9 @@ pub(super) const REDIS: Group = Group {
         ),
     ],
 };
+
+/// The words for the parsers, in their order.
+const PARSERS: [&str; 3] = [Parser::ALL[0].name(), Parser::ALL[1].name(), Parser::ALL[2].name()];
 
 pub(super) const CLUSTER: Group = Group {
     title: "Bounds of the cluster",

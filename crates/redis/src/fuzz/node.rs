@@ -1,6 +1,12 @@
-//! A model of the decoder in Node servers, stricter than it: what this refuses must never be sent.
+//! A model of the decoders in Node servers, stricter than they are: what this refuses must never be
+//! sent.
 //!
-//! Written apart from the reader that the product uses, so that a mistake in one shows.
+//! Of msgpack it is written apart from the reader that the product uses, so that a mistake in one
+//! shows.
+
+use relay_socketio::json::{self, Kind};
+
+use crate::classic::Parser;
 
 /// A decoded value. Extensions do not exist: nothing that we send has one.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,9 +22,15 @@ pub(super) enum Node {
 
 impl Node {
     /// Decodes a whole message. `None` if Node would throw, or if a form is not the shortest.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(parser: Parser, bytes: &[u8]) -> Option<Self> {
+        if parser == Parser::Json {
+            let text = std::str::from_utf8(bytes).ok()?;
+            // Servers look at the first byte.
+            let begins = text.starts_with(['{', '[']);
+            return (begins && json::check(text).is_ok()).then(|| parsed(text));
+        }
         let mut rest = bytes;
-        let value = value(&mut rest)?;
+        let value = value(parser, &mut rest)?;
         rest.is_empty().then_some(value)
     }
 
@@ -39,12 +51,31 @@ impl Node {
     }
 }
 
-fn value(rest: &mut &[u8]) -> Option<Node> {
+/// The value of a checked text.
+fn parsed(text: &str) -> Node {
+    match json::kind(text) {
+        Kind::Null => Node::Nil,
+        Kind::Bool => Node::Bool(text == "true"),
+        Kind::Number => Node::Number(json::number(text)),
+        Kind::String => Node::Text(unquoted(text)),
+        Kind::Array => Node::List(json::elements(text).map(parsed).collect()),
+        Kind::Object => {
+            let members = json::members(text);
+            Node::Object(members.map(|(key, value)| (unquoted(key), parsed(value))).collect())
+        }
+    }
+}
+
+fn unquoted(raw: &str) -> String {
+    String::from_utf8_lossy(&json::unescape(raw)).into_owned()
+}
+
+fn value(parser: Parser, rest: &mut &[u8]) -> Option<Node> {
     let first = u8::try_from(uint(rest, 1)?).ok()?;
     Some(match first {
         0x00..=0x7f => Node::Number(f64::from(first)),
-        0x80..=0x8f => object(rest, u64::from(first & 0x0f))?,
-        0x90..=0x9f => list(rest, u64::from(first & 0x0f))?,
+        0x80..=0x8f => object(parser, rest, u64::from(first & 0x0f))?,
+        0x90..=0x9f => list(parser, rest, u64::from(first & 0x0f))?,
         0xa0..=0xbf => text(rest, u64::from(first & 0x1f))?,
         0xc0 => Node::Nil,
         0xc2 => Node::Bool(false),
@@ -55,29 +86,38 @@ fn value(rest: &mut &[u8]) -> Option<Node> {
         }
         0xcb => {
             let number = f64::from_bits(uint(rest, 8)?);
-            let is_integer = number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0;
-            (!is_integer).then_some(Node::Number(number))?
+            (!is_integer(parser, number)).then_some(Node::Number(number))?
         }
-        0xcc..=0xcf => {
-            let number = shortest(rest, first - 0xcc, 0x80)?;
-            (number < 1 << 53).then_some(Node::Number(number as f64))?
-        }
-        0xd0..=0xd3 => Node::Number(negative(rest, first - 0xd0)? as f64),
+        0xcc..=0xcf => integer(parser, shortest(rest, first - 0xcc, 0x80)? as f64)?,
+        0xd0..=0xd3 => integer(parser, negative(rest, first - 0xd0)? as f64)?,
         0xd9..=0xdb => {
             let length = shortest(rest, first - 0xd9, 32)?;
             text(rest, length)?
         }
         0xdc | 0xdd => {
             let length = shortest(rest, first - 0xdc + 1, 16)?;
-            list(rest, length)?
+            list(parser, rest, length)?
         }
         0xde | 0xdf => {
             let length = shortest(rest, first - 0xde + 1, 16)?;
-            object(rest, length)?
+            object(parser, rest, length)?
         }
         0xe0..=0xff => Node::Number(f64::from(first) - 256.0),
         0xc1 | 0xc7..=0xca | 0xd4..=0xd8 => return None,
     })
+}
+
+fn integer(parser: Parser, number: f64) -> Option<Node> {
+    is_integer(parser, number).then_some(Node::Number(number))
+}
+
+/// Whether a number is to be written as an integer: msgpackr makes a `BigInt` of a longer one.
+fn is_integer(parser: Parser, number: f64) -> bool {
+    let is_short = match parser {
+        Parser::Msgpackr => (-2_147_483_648.0..4_294_967_296.0).contains(&number),
+        Parser::Notepack | Parser::Json => number.abs() < 9_007_199_254_740_992.0,
+    };
+    is_short && number.fract() == 0.0
 }
 
 /// A number of `1 << exponent` bytes that fits no shorter form; the shortest holds `from`.
@@ -104,13 +144,13 @@ fn negative(rest: &mut &[u8], exponent: u8) -> Option<i64> {
     (number < shorter && number > -(1 << 53)).then_some(number)
 }
 
-fn list(rest: &mut &[u8], length: u64) -> Option<Node> {
-    (0..length).map(|_| value(rest)).collect::<Option<_>>().map(Node::List)
+fn list(parser: Parser, rest: &mut &[u8], length: u64) -> Option<Node> {
+    (0..length).map(|_| value(parser, rest)).collect::<Option<_>>().map(Node::List)
 }
 
-fn object(rest: &mut &[u8], length: u64) -> Option<Node> {
-    let mut member = || match value(rest)? {
-        Node::Text(key) => Some((key, value(rest)?)),
+fn object(parser: Parser, rest: &mut &[u8], length: u64) -> Option<Node> {
+    let mut member = || match value(parser, rest)? {
+        Node::Text(key) => Some((key, value(parser, rest)?)),
         _ => None,
     };
     (0..length).map(|_| member()).collect::<Option<_>>().map(Node::Object)
