@@ -3,38 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Emitter } from "@socket.io/redis-emitter";
+import { check, everybody, fresh, only, server, settle } from "./lib/check.mjs";
 import { Cluster, until } from "./lib/cluster.mjs";
-
-let fences = 0;
-
-/** What each client should hear of what `act` does, by name; `null` for those who hear nothing. */
-async function check(cluster, from, act, expected) {
-  const fence = ++fences;
-  await act();
-  // What a server sends in one namespace keeps its order: behind the fence comes nothing late.
-  await from.fence(fence);
-  for (const client of cluster.clients.filter((it) => !it.ended)) {
-    const heard = (await client.until(fence)).filter(([event]) => event === "news");
-    assert.deepEqual(heard, expected(client.name), client.name);
-  }
-}
-
-const server = (client) => ({
-  fence: (number) => client.tell("emit", {}, "fence", number),
-  emit: (options, ...event) => client.tell("emit", options, ...event),
-});
-
-const only = (names, event) => (name) => (names.includes(name) ? [event] : []);
-const everybody = (event) => () => [event];
-
-/** Who is where: `x0` is in the room 5, `x1` in "5"; all `x` are in `server-x`, both are in `all`. */
-async function settle(cluster) {
-  for (const name of cluster.peers.map((it) => it.name))
-    for (const number of [0, 1]) {
-      const client = await cluster.client(`${name}${number}`);
-      await client.tell("join", [`server-${name}`, `first-${number}`, "all", number === 0 ? 5 : "5"]);
-    }
-}
 
 const binary = Buffer.from([0, 1, 255]);
 
@@ -111,7 +81,7 @@ function cells(cluster, from, to) {
   });
 
   test("an event of the server", async () => {
-    const number = ++fences;
+    const number = fresh();
     await client(near).tell("side", "hello", number, { a: "é" });
     const wanted = JSON.stringify(["heard", ["hello", number, { a: "é" }]]);
     const hears = (it) => it.heard.some((event) => JSON.stringify(event) === wanted);
@@ -179,7 +149,7 @@ function emitted(cluster, to) {
     cluster.clients.splice(cluster.clients.indexOf(guest), 1);
   });
   test("an event for the servers", async () => {
-    const number = ++fences;
+    const number = fresh();
     emitter.serverSideEmit("hello", number);
     const wanted = JSON.stringify(["heard", ["hello", number]]);
     await until("it to be heard", () => client(`${to}0`).heard.some((event) => JSON.stringify(event) === wanted));

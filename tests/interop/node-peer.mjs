@@ -1,16 +1,17 @@
 // A server for Node that does what its clients tell it: the counterpart of the example `peer`, whose
-// table says what that is. Started as `node node-peer.mjs PORT REDIS_HOST REDIS_PORT NAME`; prints `ready`. With
-// ioredis a message that the adapter cannot take ends the process, and the tests see that.
+// table says what that is. Started as `node node-peer.mjs PORT REDIS_HOST REDIS_PORT NAME PARSER`; prints `ready`.
+// With ioredis a message that the adapter cannot take ends the process, and the tests see that.
 import { createServer } from "node:http";
 import { Redis } from "ioredis";
 import { Server } from "socket.io";
 import { createAdapter } from "@socket.io/redis-adapter";
+import { parsers } from "./lib/parsers.mjs";
 
-const [port, host, redisPort, name] = process.argv.slice(2);
+const [port, host, redisPort, name, parser] = process.argv.slice(2);
 const redis = () => new Redis({ host, port: Number(redisPort) });
 const [publisher, subscriber] = [redis(), redis()];
 const http = createServer();
-const io = new Server(http, { adapter: createAdapter(publisher, subscriber) });
+const io = new Server(http, { adapter: createAdapter(publisher, subscriber, { parser: parsers[parser] }) });
 
 const to = ({ rooms, except, volatile }) => {
   const operator = io.in(rooms ?? []).except(except ?? []);

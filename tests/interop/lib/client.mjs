@@ -11,6 +11,7 @@ export class Client {
       const answer = typeof args.at(-1) === "function" ? args.pop() : null;
       this.heard.push([event, ...args]);
       if (event === "question") answer?.({ name, binary: Buffer.from(name) });
+      else if (event === "echo") answer?.(args[0]);
       else if (event === "nothing") answer?.();
       else if (event !== "mute") answer?.(name);
     });

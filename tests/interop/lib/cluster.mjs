@@ -41,11 +41,11 @@ class Peer {
     this.errors = "";
   }
 
-  async start({ host, port: redisPort }, shards) {
+  async start({ host, port: redisPort }, shards, parser) {
     this.port = await freePort();
     const [program, args] = this.kind === "node"
-      ? [process.execPath, [join(import.meta.dirname, "../node-peer.mjs"), this.port, host, redisPort, this.name]]
-      : [process.env.RELAY_PEER, ["--listen", `127.0.0.1:${this.port}`, "--redis", `redis://${host}:${redisPort}`, "--name", this.name, "--shards", shards]];
+      ? [process.execPath, [join(import.meta.dirname, "../node-peer.mjs"), this.port, host, redisPort, this.name, parser]]
+      : [process.env.RELAY_PEER, ["--listen", `127.0.0.1:${this.port}`, "--redis", `redis://${host}:${redisPort}`, "--name", this.name, "--shards", shards, "--parser", parser]];
     if (!program) throw new Error("RELAY_PEER names the example `peer`: cargo build -p relay --example peer");
     this.process = spawn(program, args.map(String), { stdio: ["pipe", "pipe", "pipe"] });
     this.process.on("exit", () => { this.died = true; });
@@ -73,8 +73,8 @@ class Peer {
 }
 
 export class Cluster {
-  /** `kinds`: of each server; they are called `a`, `b`, `c`. `withLine`: the last one has a way of its own. */
-  static async start(kinds, { shards = 2, withLine = false } = {}) {
+  /** `kinds`: of each server; they are called `a`, `b`, `c`. `withLine`: the last one has a way of its own. `parser`: of all. */
+  static async start(kinds, { shards = 2, withLine = false, parser = "notepack" } = {}) {
     const cluster = new Cluster();
     cluster.folder = mkdtempSync(join(tmpdir(), "relay-interop-"));
     const port = await freePort();
@@ -87,7 +87,7 @@ export class Cluster {
     cluster.peers = kinds.map((kind, i) => new Peer(kind, "abc"[i]));
     if (withLine) cluster.line = await line(port);
     for (const peer of cluster.peers)
-      await peer.start((peer === cluster.peers.at(-1) && cluster.line) || { host: "127.0.0.1", port }, shards);
+      await peer.start((peer === cluster.peers.at(-1) && cluster.line) || { host: "127.0.0.1", port }, shards, parser);
     // Servers for Node do not wait for their subscriptions.
     await cluster.counts("socket.io-request#/#", kinds.length);
     cluster.clients = [];
