@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use relay::Parser;
 use relay::settings::{Loaded, Source};
 
 use crate::support::Written;
@@ -65,6 +66,24 @@ fn the_file_may_be_named_anywhere() {
 fn the_last_of_equal_names_in_dot_env_counts() {
     let text = "\u{feff}PORT=1 # one\nexport PORT=\"2\"\n\n# PORT=3\n";
     check(&Written { dot_env: Some(text), ..Written::default() }, 2, &Source::DotEnv);
+}
+
+#[test]
+fn the_parser_of_the_cluster_can_be_said_anywhere() {
+    let check = |written: Written<'_>, parser: Parser| {
+        let environment = [("REDIS_URL", "redis://redis"), written.environment[0]];
+        let loaded = read(&Written { environment: &environment, ..written });
+        assert_eq!(loaded.settings.redis.expect("a cluster").parser, parser);
+    };
+    let unset = Written { environment: &[("REDIS_PARSER", "")], ..Written::default() };
+    check(unset.clone(), Parser::Notepack);
+    for parser in Parser::ALL {
+        let name = parser.name();
+        check(Written { environment: &[("REDIS_PARSER", name)], ..Written::default() }, parser);
+        check(Written { words: &["--redis-parser", name], ..unset.clone() }, parser);
+        let file = format!("[redis]\nparser = \"{name}\"\n");
+        check(Written { files: &[("relay.toml", &file)], ..unset.clone() }, parser);
+    }
 }
 
 #[test]

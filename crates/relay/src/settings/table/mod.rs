@@ -253,6 +253,7 @@ mod tests {
             "12345",
             "text",
             "warn",
+            "msgpackr",
             "7s",
             "1ms",
             "900us",
