@@ -74,13 +74,39 @@ impl<'a> Reader<'a> {
     /// [`MsgpackErrorKind::UnexpectedEnd`], [`MsgpackErrorKind::UnusedByte`] and
     /// [`MsgpackErrorKind::ExtensionUnknown`], at the beginning of the value.
     pub fn token(&mut self) -> Result<Token<'a>, MsgpackError> {
-        let begin = self.at;
-        let error = |what| MsgpackError { offset: begin, what };
-        match self.try_token() {
-            Some(Ok(token)) => Ok(token),
-            Some(Err(what)) => Err(error(what)),
-            None => Err(error(MsgpackErrorKind::UnexpectedEnd)),
-        }
+        let offset = self.at;
+        let error = |what| MsgpackError { offset, what };
+        let ended = || error(MsgpackErrorKind::UnexpectedEnd);
+        let [first] = self.array().ok_or_else(ended)?;
+        Ok(match first {
+            0x00..=0x7f => Token::Number(f64::from(first)),
+            0x80..=0x8f => Token::Map(self.pairs(u32::from(first & 0x0f)).ok_or_else(ended)?),
+            0x90..=0x9f => Token::Array(self.values(u32::from(first & 0x0f)).ok_or_else(ended)?),
+            0xa0..=0xbf => Token::Str(self.take(usize::from(first & 0x1f)).ok_or_else(ended)?),
+            0xc0 => Token::Nil,
+            0xc1 => return Err(error(MsgpackErrorKind::UnusedByte)),
+            0xc2 => Token::Bool(false),
+            0xc3 => Token::Bool(true),
+            0xc4..=0xc6 => Token::Bin(self.sized(first - 0xc4).ok_or_else(ended)?),
+            0xc7..=0xc9 | 0xd4..=0xd8 => {
+                let extension = self.extension(first).ok_or_else(ended)?;
+                return extension.ok_or_else(|| error(MsgpackErrorKind::ExtensionUnknown));
+            }
+            0xca => Token::Number(f64::from(f32::from_be_bytes(self.array().ok_or_else(ended)?))),
+            0xcb => Token::Number(f64::from_be_bytes(self.array().ok_or_else(ended)?)),
+            0xcc..=0xcf => Token::Number(self.unsigned(first - 0xcc).ok_or_else(ended)?),
+            0xd0..=0xd3 => Token::Number(self.signed(first - 0xd0).ok_or_else(ended)?),
+            0xd9..=0xdb => Token::Str(self.sized(first - 0xd9).ok_or_else(ended)?),
+            0xdc | 0xdd => {
+                let length = self.length(first - 0xdc + 1).ok_or_else(ended)?;
+                Token::Array(self.values(length).ok_or_else(ended)?)
+            }
+            0xde | 0xdf => {
+                let length = self.length(first - 0xde + 1).ok_or_else(ended)?;
+                Token::Map(self.pairs(length).ok_or_else(ended)?)
+            }
+            0xe0..=0xff => Token::Number(f64::from(i8::from_be_bytes([first]))),
+        })
     }
 
     /// Reads a value and moves behind what it contains.
@@ -111,58 +137,27 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    /// `None` where the bytes end.
-    fn try_token(&mut self) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
-        let [first] = self.array()?;
-        Some(Ok(match first {
-            0x00..=0x7f => Token::Number(f64::from(first)),
-            0x80..=0x8f => self.map(u32::from(first & 0x0f))?,
-            0x90..=0x9f => self.list(u32::from(first & 0x0f))?,
-            0xa0..=0xbf => Token::Str(self.take(usize::from(first & 0x1f))?),
-            0xc0 => Token::Nil,
-            0xc1 => return Some(Err(MsgpackErrorKind::UnusedByte)),
-            0xc2 => Token::Bool(false),
-            0xc3 => Token::Bool(true),
-            0xc4..=0xc6 => {
-                let length = self.length(first - 0xc4)?;
-                Token::Bin(self.take_u32(length)?)
-            }
+    /// An extension that begins with this byte. `None` where the bytes end, `Some(None)` for one that
+    /// the peer's library does not write.
+    #[cold]
+    fn extension(&mut self, first: u8) -> Option<Option<Token<'a>>> {
+        match first {
             0xc7..=0xc9 => {
                 let length = self.length(first - 0xc7)?;
-                return self.sized_ext(length);
+                self.sized_ext(length)
             }
-            0xca => Token::Number(f64::from(f32::from_be_bytes(self.array()?))),
-            0xcb => Token::Number(f64::from_be_bytes(self.array()?)),
-            0xcc..=0xcf => Token::Number(self.unsigned(first - 0xcc)?),
-            0xd0 => Token::Number(f64::from(i8::from_be_bytes(self.array()?))),
-            0xd1 => Token::Number(f64::from(i16::from_be_bytes(self.array()?))),
-            0xd2 => Token::Number(f64::from(i32::from_be_bytes(self.array()?))),
-            0xd3 => Token::Number(i64::from_be_bytes(self.array()?) as f64),
-            0xd4..=0xd8 => return self.fixed_ext(1 << (first - 0xd4)),
-            0xd9..=0xdb => {
-                let length = self.length(first - 0xd9)?;
-                Token::Str(self.take_u32(length)?)
-            }
-            0xdc | 0xdd => {
-                let length = self.length(first - 0xdc + 1)?;
-                self.list(length)?
-            }
-            0xde | 0xdf => {
-                let length = self.length(first - 0xde + 1)?;
-                self.map(length)?
-            }
-            0xe0..=0xff => Token::Number(f64::from(i8::from_be_bytes([first]))),
-        }))
+            _ => self.fixed_ext(1 << (first - 0xd4)),
+        }
     }
 
     /// An extension of 1, 2, 4, 8 or 16 bytes.
-    fn fixed_ext(&mut self, length: usize) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
+    fn fixed_ext(&mut self, length: usize) -> Option<Option<Token<'a>>> {
         let ext_type = i8::from_be_bytes(self.array()?);
         let data = self.take(length)?;
         if !self.library.writes_extension(ext_type, length) {
-            return Some(Err(MsgpackErrorKind::ExtensionUnknown));
+            return Some(None);
         }
-        Some(Ok(match (ext_type, data) {
+        Some(Some(match (ext_type, data) {
             (0, [_]) => Token::Undefined,
             (0, [_, _, _, _, _, _, _, _]) => {
                 Token::Date(i64::from_be_bytes(data.try_into().ok()?) as f64)
@@ -180,14 +175,14 @@ impl<'a> Reader<'a> {
     }
 
     /// An extension that says how long it is.
-    fn sized_ext(&mut self, length: u32) -> Option<Result<Token<'a>, MsgpackErrorKind>> {
+    fn sized_ext(&mut self, length: u32) -> Option<Option<Token<'a>>> {
         let ext_type = i8::from_be_bytes(self.array()?);
         let data = self.take_u32(length)?;
         // Undefined is never written so.
         if self.library == Library::Msgpackr && ext_type != -1 {
-            return Some(Err(MsgpackErrorKind::ExtensionUnknown));
+            return Some(None);
         }
-        Some(Ok(match (ext_type, data.split_first_chunk::<4>()) {
+        Some(Some(match (ext_type, data.split_first_chunk::<4>()) {
             (0, _) => Token::Bin(data),
             (-1, Some((ns, seconds))) if seconds.len() == 8 => {
                 let seconds = i64::from_be_bytes(seconds.try_into().ok()?);
@@ -205,14 +200,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list(&self, length: u32) -> Option<Token<'a>> {
+    /// A number of values that can follow.
+    fn values(&self, length: u32) -> Option<u32> {
         let left = self.bytes.len() - self.at;
-        (length as usize <= left).then_some(Token::Array(length))
+        (length as usize <= left).then_some(length)
     }
 
-    fn map(&self, length: u32) -> Option<Token<'a>> {
+    /// A number of pairs that can follow.
+    fn pairs(&self, length: u32) -> Option<u32> {
         let left = self.bytes.len() - self.at;
-        (length as usize <= left / 2).then_some(Token::Map(length))
+        (length as usize <= left / 2).then_some(length)
+    }
+
+    /// Bytes whose number is said before them.
+    fn sized(&mut self, exponent: u8) -> Option<&'a [u8]> {
+        let length = self.length(exponent)?;
+        self.take_u32(length)
     }
 
     /// A length of one, two or four bytes, for an exponent of 0, 1 or 2.
@@ -229,6 +232,15 @@ impl<'a> Reader<'a> {
             3 => Some(u64::from_be_bytes(self.array()?) as f64),
             _ => self.length(exponent).map(f64::from),
         }
+    }
+
+    fn signed(&mut self, exponent: u8) -> Option<f64> {
+        Some(match exponent {
+            0 => f64::from(i8::from_be_bytes(self.array()?)),
+            1 => f64::from(i16::from_be_bytes(self.array()?)),
+            2 => f64::from(i32::from_be_bytes(self.array()?)),
+            _ => i64::from_be_bytes(self.array()?) as f64,
+        })
     }
 
     fn take_u32(&mut self, length: u32) -> Option<&'a [u8]> {
