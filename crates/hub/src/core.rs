@@ -92,6 +92,8 @@ pub(crate) struct Core<D> {
     pub(crate) fresh: VecDeque<Key>,
     /// The same, those whose turn comes after all others.
     pub(crate) bulk: VecDeque<Key>,
+    /// The same, whose sockets take bytes again after they had refused some.
+    pub(crate) resumed: VecDeque<Key>,
     pub(crate) outputs: VecDeque<Output>,
     /// Connections whose outbox is over its bound.
     pub(crate) overflowed: Vec<Key>,
@@ -164,6 +166,7 @@ impl<D> Core<D> {
             fan_out_left: limits.fan_out_slice,
             fresh: VecDeque::new(),
             bulk: VecDeque::new(),
+            resumed: VecDeque::new(),
             outputs: VecDeque::new(),
             overflowed: Vec::new(),
             closing: Vec::new(),

@@ -202,7 +202,9 @@ impl<A: Application> Hub<A> {
     #[must_use]
     pub fn has_output(&self) -> bool {
         let core = &self.core;
-        !(core.outputs.is_empty() && core.fresh.is_empty() && core.bulk.is_empty())
+        let nobody_is_dirty =
+            core.fresh.is_empty() && core.bulk.is_empty() && core.resumed.is_empty();
+        !(core.outputs.is_empty() && nobody_is_dirty)
     }
 
     /// Ends up to `count` connections: the instance is stopping. Clients come back by themselves.
@@ -342,7 +344,8 @@ impl<A: Application> Hub<A> {
 
     /// The next connection that became dirty, in the order in which they did.
     pub fn dirty(&mut self) -> Option<Key> {
-        self.core.fresh.pop_front()
+        let core = &mut self.core;
+        core.fresh.pop_front().or_else(|| core.resumed.pop_front())
     }
 
     /// The next connection that became dirty by a broadcast to many: their turn comes after those
@@ -420,14 +423,16 @@ impl<A: Application> Hub<A> {
         }
     }
 
-    /// The socket takes bytes again.
+    /// The socket takes bytes again. Its turn comes after those who wait for something of their own,
+    /// and ahead of those who wait for what goes to many: it takes no more at a time than its buffer
+    /// holds, and at the end of their line it would fall behind them.
     pub fn writable(&mut self, key: Key) {
         let Some(connection) = self.core.connections.get_mut(key) else { return };
         if connection.blocked && !connection.format.polling {
             connection.blocked = false;
-            if connection.dirty.is_none() && !connection.outbox.is_empty() {
-                connection.dirty = Some(Urgency::Bulk);
-                self.core.bulk.push_back(key);
+            if !connection.outbox.is_empty() {
+                connection.dirty.get_or_insert(Urgency::Bulk);
+                self.core.resumed.push_back(key);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use relay_hub::{EndReason, Limits};
 
-use crate::sim::flood::{block, crowd, event, slow_consumers, small, unheld};
+use crate::sim::flood::{block, crowd, event, slow_consumers, small, unheld, written_next};
 use crate::sim::{Reading, World, seeds};
 
 #[test]
@@ -161,5 +161,26 @@ fn who_is_blocked_is_still_read() {
     world.settle();
     world.advance(10_000);
     assert_eq!(world.log.borrow().ends_of(blocked), []);
+    world.finish();
+}
+
+#[test]
+fn who_takes_bytes_again_does_not_queue_behind_all_others() {
+    let mut world = World::new(Limits { fan_out_few: 0, ..unheld() }, 1, 1);
+    crowd(&mut world, 8);
+    block(&mut world, 5);
+    for n in 0..10 {
+        world.clients[0].emit(&event("all", n));
+    }
+    world.settle();
+    world.clients[0].emit(&event("all", 10));
+    world.read_all(0);
+    world.catch_up(0);
+    world.clients[5].reading = Reading::All;
+    assert_eq!(written_next(&mut world, 0), Some(5));
+    world.settle();
+    for id in 0..8 {
+        assert_eq!(world.clients[id].heard().len(), 11, "client {id}");
+    }
     world.finish();
 }

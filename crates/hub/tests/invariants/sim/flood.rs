@@ -52,3 +52,14 @@ pub(crate) fn held(world: &World) -> Vec<usize> {
 pub(crate) fn slow_consumers(world: &World) -> u64 {
     world.stat(|stats| stats.ends[EndReason::SlowConsumer.index()].get())
 }
+
+/// Whom a shard writes to next, once clients have read and it has heard which sockets take bytes again.
+pub(crate) fn written_next(world: &mut World, shard: usize) -> Option<usize> {
+    let World { clients, random, .. } = world;
+    clients.iter_mut().for_each(|client| client.read(random));
+    world.notice_writable(shard);
+    let it = &mut world.shards[shard];
+    let key = it.hub.dirty().or_else(|| it.hub.dirty_bulk())?;
+    it.rest.push_front(key);
+    world.peer(shard, key)
+}
