@@ -342,7 +342,8 @@ impl<A: Application> Hub<A> {
         self.core.outputs.pop_front()
     }
 
-    /// The next connection that became dirty, in the order in which they did.
+    /// The next connection that became dirty, in the order in which they did; then those whose sockets
+    /// [take bytes again](Self::writable).
     pub fn dirty(&mut self) -> Option<Key> {
         let core = &mut self.core;
         core.fresh.pop_front().or_else(|| core.resumed.pop_front())
@@ -424,8 +425,8 @@ impl<A: Application> Hub<A> {
     }
 
     /// The socket takes bytes again. Its turn comes after those who wait for something of their own,
-    /// and ahead of those who wait for what goes to many: it takes no more at a time than its buffer
-    /// holds, and at the end of their line it would fall behind them.
+    /// and, as far as there is time for it, ahead of those who wait for what goes to many: it takes no
+    /// more at a time than its buffer holds, and at the end of their line it would fall behind them.
     pub fn writable(&mut self, key: Key) {
         let Some(connection) = self.core.connections.get_mut(key) else { return };
         if connection.blocked && !connection.format.polling {

@@ -280,7 +280,7 @@ impl Limits {
     #[must_use]
     pub fn relations(&self) -> Vec<Relation> {
         let relation = |holds, limits, rule| Relation { limits, rule, holds };
-        vec![
+        let mut relations = vec![
             relation(
                 self.encoded_bytes_max * 2 <= self.outbox_bytes_max,
                 &["encoded_bytes_max", "outbox_bytes_max"],
@@ -332,11 +332,6 @@ impl Limits {
                 &["encoded_bytes_max", "cluster_queue_bytes_max", "cluster_message_bytes_max"],
                 "a message must fit into the queue to other instances, and be taken by them",
             ),
-            relation(
-                self.cluster.retry_min <= self.cluster.retry_max,
-                &["cluster_retry_min", "cluster_retry_max"],
-                "the first pause between attempts must not be longer than the longest",
-            ),
             relation(self.fan_out_slice > 0, &["fan_out_slice"], "it must not be 0"),
             relation(self.sender_window_share > 0, &["sender_window_share"], "it must not be 0"),
             relation(
@@ -344,7 +339,9 @@ impl Limits {
                 &["reads_per_pass", "accepts_per_pass"],
                 "a pass must do something",
             ),
-        ]
+        ];
+        relations.extend(self.cluster.relations());
+        relations
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Relation;
+
 /// What waits, what is taken, and for how long somebody is waited for. Sizes are bytes.
 #[derive(Clone, Debug)]
 pub struct ClusterLimits {
@@ -56,5 +58,24 @@ impl Default for ClusterLimits {
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(2),
         }
+    }
+}
+
+impl ClusterLimits {
+    /// What must hold between them.
+    pub(super) fn relations(&self) -> [Relation; 2] {
+        let relation = |holds, limits, rule| Relation { limits, rule, holds };
+        [
+            relation(
+                self.batch_interval <= self.ping_interval / 4,
+                &["cluster_batch_interval", "cluster_ping_interval"],
+                "a silent Redis is noticed only by who looks often enough",
+            ),
+            relation(
+                self.retry_min <= self.retry_max,
+                &["cluster_retry_min", "cluster_retry_max"],
+                "the first pause between attempts must not be longer than the longest",
+            ),
+        ]
     }
 }

@@ -26,8 +26,8 @@ struct List {
     messages: VecDeque<Arrived>,
     /// What the messages cost.
     bytes: usize,
-    /// The taking end has taken all there was: whatever is read now is wanted.
-    is_wanted: bool,
+    /// The bound was reached: nothing is read until all is taken.
+    is_closed: bool,
     /// Everything read so far.
     read_bytes: u64,
     reader: Option<Waker>,
@@ -51,8 +51,7 @@ fn bytes(message: &Arrived) -> usize {
 
 impl Gate {
     pub(super) fn new(bytes_max: usize) -> Arc<Self> {
-        let list = List { is_wanted: true, ..List::default() };
-        Arc::new(Self { bytes_max, list: Mutex::new(list) })
+        Arc::new(Self { bytes_max, list: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -66,7 +65,12 @@ impl Gate {
 
     /// Whether anything is read now.
     pub(super) fn is_open(&self) -> bool {
-        self.lock().is_open(self.bytes_max)
+        !self.lock().is_closed
+    }
+
+    /// Whether all that was read is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
     }
 
     /// The next message. Without one, `context` is woken when there is.
@@ -76,7 +80,7 @@ impl Gate {
             list.bytes -= bytes(&message);
             return Poll::Ready(message);
         }
-        list.is_wanted = true;
+        list.is_closed = false;
         list.taker = Some(context.waker().clone());
         let reader = list.reader.take();
         drop(list);
@@ -84,12 +88,6 @@ impl Gate {
             reader.wake();
         }
         Poll::Pending
-    }
-}
-
-impl List {
-    fn is_open(&self, bytes_max: usize) -> bool {
-        self.is_wanted || self.bytes < bytes_max
     }
 }
 
@@ -114,7 +112,14 @@ impl<S> Gated<S> {
 impl<S: AsyncRead + Unpin> Gated<S> {
     /// Reads once. Zero bytes are the end.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.input.reserve(READ_BYTES);
+        let spare = self.input.capacity() - self.input.len();
+        if self.input.is_empty() && spare > 4 * READ_BYTES {
+            // A large message needed it.
+            self.input = BytesMut::with_capacity(READ_BYTES);
+        } else if spare < READ_BYTES / 4 {
+            // Not before it is full: a message keeps all of the space that it was read into.
+            self.input.reserve(READ_BYTES);
+        }
         let reading = pin!(self.stream.read_buf(&mut self.input));
         let read = match reading.poll(context) {
             Poll::Ready(Ok(read)) => read,
@@ -128,7 +133,6 @@ impl<S: AsyncRead + Unpin> Gated<S> {
             list.messages.push_back(message);
         });
         let taker = if list.messages.len() > before { list.taker.take() } else { None };
-        list.is_wanted &= list.messages.is_empty();
         drop(list);
         if let Some(taker) = taker {
             taker.wake();
@@ -147,7 +151,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
         let this = &mut *self;
         while this.rest.is_empty() {
             let mut list = this.gate.lock();
-            if !list.is_open(this.gate.bytes_max) {
+            if list.is_closed || list.bytes >= this.gate.bytes_max {
+                list.is_closed = true;
                 list.reader = Some(context.waker().clone());
                 return Poll::Pending;
             }
@@ -226,10 +231,11 @@ mod tests {
         assert_eq!(read(&mut gated), None);
         let once = gate.read_bytes();
         assert!(once < source.len() as u64 && !gate.is_open());
-        while take(&gate).is_some() {
-            assert!(gate.is_open() || read(&mut gated).is_none());
-            assert_eq!(gate.read_bytes(), once);
+        while !gate.is_empty() {
+            assert_eq!((read(&mut gated), gate.read_bytes()), (None, once));
+            assert!(take(&gate).is_some());
         }
+        assert_eq!(take(&gate), None);
         assert!(gate.is_open());
         assert_eq!(read(&mut gated), None);
         assert!(gate.read_bytes() > once);

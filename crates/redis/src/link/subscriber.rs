@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures_core::Stream as _;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
 use tokio::sync::watch;
+use tokio::task::consume_budget;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::address::Address;
@@ -190,7 +191,8 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         session.steps.follow(&self.shared.topics.lock());
         loop {
-            if session.closing && session.steps.are_done() {
+            // What others asked before is still heard.
+            if session.closing && session.steps.are_done() && session.inbound.gate.is_empty() {
                 return Ok(());
             }
             tokio::select! {
@@ -221,6 +223,8 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
     async fn take_burst(&mut self, session: &mut Session, first: Arrived) {
         let (mut next, mut left) = (Some(first), BURST_MAX);
         while let Some(arrived) = next {
+            // The thread has other tasks: who publishes, who reads.
+            consume_budget().await;
             let waited = self.take(session, arrived).await;
             left -= 1;
             let goes_on = left > 0 && !waited;
