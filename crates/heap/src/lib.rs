@@ -9,7 +9,7 @@ use std::time::Duration;
 /// How often [`Level::falls_to`] is to be told.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes. Less is not worth the locks of the allocator, which threads that allocate wait for.
-const FALL: u64 = 8 << 20;
+const FALL: u64 = 4 << 20;
 /// Intervals for which it must have been low: what goes up and down is used again.
 const CALM: u32 = 4;
 
