@@ -2,19 +2,11 @@
 // asked for their sockets, as by each other; those of Relay say a number, where no server for Node listens.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { settle } from "./lib/check.mjs";
 import { Cluster, until } from "./lib/cluster.mjs";
 
 const REQUESTS = "socket.io-request#/#";
 const names = ["a", "b", "c"];
-
-/** Who is where: `x0` is in the room 5, `x1` in "5"; all `x` are in `server-x`, everybody is in `all`. */
-async function settle(cluster) {
-  for (const name of names)
-    for (const number of [0, 1]) {
-      const client = await cluster.client(`${name}${number}`);
-      await client.tell("join", [`server-${name}`, `first-${number}`, "all", number === 0 ? 5 : "5"]);
-    }
-}
 
 /** What is published meanwhile, as channel and message. */
 async function published(cluster, act) {
