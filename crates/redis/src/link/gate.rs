@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::Arrived;
 use super::sift::Sifter;
+use super::stats::{LinkStats, count};
 
 /// Space for one read.
 const READ_BYTES: usize = 16 * 1024;
@@ -38,6 +39,7 @@ struct List {
 #[derive(Debug)]
 pub(super) struct Gate {
     bytes_max: usize,
+    stats: Arc<LinkStats>,
     list: Mutex<List>,
 }
 
@@ -50,8 +52,8 @@ fn bytes(message: &Arrived) -> usize {
 }
 
 impl Gate {
-    pub(super) fn new(bytes_max: usize) -> Arc<Self> {
-        Arc::new(Self { bytes_max, list: Mutex::default() })
+    pub(super) fn new(bytes_max: usize, stats: Arc<LinkStats>) -> Arc<Self> {
+        Arc::new(Self { bytes_max, stats, list: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -151,8 +153,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
         let this = &mut *self;
         while this.rest.is_empty() {
             let mut list = this.gate.lock();
-            if list.is_closed || list.bytes >= this.gate.bytes_max {
+            if !list.is_closed && list.bytes >= this.gate.bytes_max {
                 list.is_closed = true;
+                count(&this.gate.stats.held, 1);
+            }
+            if list.is_closed {
                 list.reader = Some(context.waker().clone());
                 return Poll::Pending;
             }
@@ -190,6 +195,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gated<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nm\r\n";
@@ -213,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_client_library_reads_what_is_no_message() {
-        let gate = Gate::new(1_000_000);
+        let gate = Gate::new(1_000_000, Arc::default());
         let source = [b"+OK\r\n", MESSAGE, b":7\r\n", MESSAGE].concat();
         let mut gated = Gated::new(&*source, gate.clone(), Sifter::new(100));
         assert_eq!(read(&mut gated).as_deref(), Some(&b"+OK\r\n:7\r\n"[..]));
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn nothing_is_read_past_the_bound_until_all_is_taken() {
-        let gate = Gate::new(10);
+        let gate = Gate::new(10, Arc::default());
         // More than one read takes.
         let source = MESSAGE.repeat(2 * READ_BYTES / MESSAGE.len());
         let mut gated = Gated::new(&*source, gate.clone(), Sifter::new(100));
@@ -235,7 +242,7 @@ mod tests {
             assert_eq!((read(&mut gated), gate.read_bytes()), (None, once));
             assert!(take(&gate).is_some());
         }
-        assert_eq!(take(&gate), None);
+        assert_eq!((take(&gate), gate.stats.held.load(Ordering::Relaxed)), (None, 1));
         assert!(gate.is_open());
         assert_eq!(read(&mut gated), None);
         assert!(gate.read_bytes() > once);
@@ -243,7 +250,8 @@ mod tests {
 
     #[test]
     fn what_is_no_resp_ends_the_stream() {
-        let mut gated = Gated::new(&b"HTTP/1.1 400\r\n"[..], Gate::new(10), Sifter::new(100));
+        let mut gated =
+            Gated::new(&b"HTTP/1.1 400\r\n"[..], Gate::new(10, Arc::default()), Sifter::new(100));
         let context = &mut Context::from_waker(Waker::noop());
         let polled = Pin::new(&mut gated).poll_read(context, &mut ReadBuf::new(&mut [0; 8]));
         assert!(

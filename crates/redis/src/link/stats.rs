@@ -28,6 +28,8 @@ pub struct LinkStats {
     pub received: AtomicU64,
     /// Bytes read from Redis.
     pub received_bytes: AtomicU64,
+    /// Times that nothing more was read until all that had been read was taken.
+    pub held: AtomicU64,
     /// Connections made, both kinds.
     pub connections: AtomicU64,
     /// Connections that ended, or could not be made.

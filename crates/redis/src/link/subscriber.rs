@@ -161,7 +161,7 @@ impl<M: Message, L: Listener> Subscriber<M, L> {
     }
 
     async fn connect(&mut self) -> Result<Session, Failure> {
-        let gate = Gate::new(self.settings.inbound_bytes_max);
+        let gate = Gate::new(self.settings.inbound_bytes_max, self.shared.stats.clone());
         let sifter = Sifter::new(self.settings.message_bytes_max);
         let connecting = async {
             let stream =

@@ -63,6 +63,11 @@ pub(super) const CLUSTER: &[Definition] = &[
         Value::Labelled(&[], |it| one(it, |it| read(&it.stats().questions_refused))),
     ),
     counter(
+        "relay_cluster_held_total",
+        "Times that Redis was not read until all that had been read was taken.",
+        Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().held))),
+    ),
+    counter(
         "relay_cluster_connections_total",
         "Connections made to Redis; two are needed.",
         Value::Labelled(&[], |it| one(it, |it| read(&it.link_stats().connections))),
